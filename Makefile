@@ -1,0 +1,49 @@
+# make run · make test · make check: each sets up all it needs, on a machine with Python 3.11 or newer.
+PYTHON ?= python3
+ARGS ?=
+
+RUN := .venv/run.stamp
+TEST := .venv/test.stamp
+OPENAI1 := .venv-openai1/stamp
+
+.PHONY: run test test-live check bench clean
+
+run: $(RUN)
+	.venv/bin/python run.py serve $(ARGS)
+
+test: $(TEST) $(OPENAI1)
+	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest tests/sdk
+	UNDERSTUDY_PYTHON=$(CURDIR)/.venv/bin/python .venv-openai1/bin/python -m pytest tests/sdk
+
+test-live: $(TEST)
+	.venv/bin/python -m pytest tests/live $(ARGS)
+
+check: $(TEST)
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/python -m pytest -q tests/test_imports.py
+
+bench: $(TEST)
+	.venv/bin/python -m bench $(ARGS)
+
+clean:
+	rm -rf .venv .venv-openai1 build
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+$(RUN): requirements/run.txt requirements/ranks.txt | .venv/bin/python
+	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
+	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/ranks.txt
+	touch $@
+
+$(TEST): requirements/test.txt $(RUN)
+	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/test.txt
+	touch $@
+
+$(OPENAI1): requirements/openai1.txt
+	test -x .venv-openai1/bin/python || $(PYTHON) -m venv .venv-openai1
+	.venv-openai1/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/openai1.txt
+	touch $@

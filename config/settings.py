@@ -1,0 +1,89 @@
+"""Every setting, with its default. Units are in the names. Frozen: read once at start, passed on as values."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(gt=0)]
+DialectName = Literal["auto", "generic", "sglang", "vllm", "llamacpp", "ollama", "demo"]
+
+
+class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    host: str = "127.0.0.1"
+    port: Port = 8020
+    allow_anonymous: bool = False
+    """Serve without keys on an address that others can reach."""
+    max_body_megabytes: Annotated[int, Meta(ge=1)] = 64
+    shutdown_seconds: Seconds = 20.0
+    """How long streams may go on after SIGTERM."""
+    require_beta_header: bool = False
+    """Refuse requests without `OpenAI-Beta: assistants=v2`, as the real service did."""
+
+
+class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model server."""
+
+    url: str
+    """Its base address, with or without `/v1`."""
+    dialect: DialectName = "auto"
+    """Which server it is; `auto` asks it."""
+    api_key: str | None = None
+    """Sent as `Authorization: Bearer` where the server wants one."""
+    connect_timeout_seconds: Seconds = 5.0
+    first_token_timeout_seconds: Seconds = 300.0
+    idle_timeout_seconds: Seconds = 60.0
+    """Silence within an answer after which the server is given up."""
+    context_length: Annotated[int, Meta(ge=256)] | None = None
+    """Tokens of prompt and answer, where the server does not tell."""
+
+
+class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    default: str | None = None
+    """The model for names that no alias and no server knows; the first served one when not set."""
+    allow_unknown: bool = True
+    """Whether unknown names fall to the default model, or are refused."""
+    aliases: dict[str, str] = {}
+    """Name or pattern (`gpt-4o*`) -> served model, or `default`. The first that fits wins."""
+    retired_openai_names: bool = True
+    """Answer for the model names that the real service had, by the default model."""
+
+
+class RunSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    expires_after_seconds: Annotated[int, Meta(ge=1)] = 600
+    max_concurrent: Annotated[int, Meta(ge=1)] = 256
+    """Runs that talk to model servers at one time; more wait as `queued`."""
+    lease_seconds: Seconds = 30.0
+    """A run whose process has not renewed its claim for so long is taken over."""
+    max_interruptions: Annotated[int, Meta(ge=1)] = 3
+    """After so many interruptions (crash, restart) a run fails instead of starting again."""
+    frames_kept_seconds: Seconds = 30.0
+    """How long a finished run's stream stays in memory for those who are still reading it."""
+
+
+class LaunchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model server that is started, and stopped, with this one."""
+
+    server: Literal["sglang", "vllm", "llama-server"] | None = None
+    model: str | None = None
+    port: Port = 0
+    """0 takes a free one."""
+    options: list[str] = []
+    """Passed on as they are."""
+    ready_timeout_seconds: Seconds = 600.0
+
+
+class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    data: str = "./data"
+    """The directory that holds everything a server keeps."""
+    server: ServerSettings = ServerSettings()
+    upstreams: list[UpstreamSettings] = []
+    """Empty: look for model servers on this machine, and fall back to the built-in demo."""
+    launch: LaunchSettings = LaunchSettings()
+    models: ModelSettings = ModelSettings()
+    runs: RunSettings = RunSettings()
+    log: LogSettings = LogSettings()

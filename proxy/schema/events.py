@@ -1,0 +1,134 @@
+"""The closed union of what a run says: durable events, whose object changed and is saved, and deltas, which are not.
+
+Events are a run's only output. The store applies the durable ones, then all are published, in the same order.
+The name of an event is the `event:` line of its frame; its object is the `data:` line.
+"""
+
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from proxy.schema.messages import Annotation, Message
+from proxy.schema.runs import Run, RunStatus
+from proxy.schema.steps import RunStep
+from proxy.schema.threads import Thread
+
+MESSAGE_DELTA = "thread.message.delta"
+STEP_DELTA = "thread.run.step.delta"
+
+
+class ThreadCreated(Struct, frozen=True):
+    thread: Thread
+    name: str = "thread.created"
+
+
+class RunCreated(Struct, frozen=True):
+    """The run's birth. Its row is written by the operation that made it."""
+
+    run: Run
+    name: str = "thread.run.created"
+
+
+class RunChanged(Struct, frozen=True):
+    """The run moved from status `was` to the one it shows; the name follows from that."""
+
+    run: Run
+    was: RunStatus
+
+    @property
+    def name(self) -> str:
+        return f"thread.run.{self.run.status.value}"
+
+
+class StepChanged(Struct, frozen=True):
+    step: RunStep
+    name: str
+
+
+class MessageChanged(Struct, frozen=True):
+    message: Message
+    name: str
+
+
+class TextDelta(Struct, frozen=True, kw_only=True):
+    value: str | UnsetType = UNSET
+    annotations: list[Annotation] | UnsetType = UNSET
+
+
+class TextDeltaPart(Struct, frozen=True, kw_only=True):
+    index: int
+    type: Literal["text"] = "text"
+    text: TextDelta
+
+
+class RefusalDeltaPart(Struct, frozen=True, kw_only=True):
+    index: int
+    type: Literal["refusal"] = "refusal"
+    refusal: str
+
+
+class MessageDeltaContent(Struct, frozen=True):
+    content: list[TextDeltaPart | RefusalDeltaPart]  # never decoded, so the two need no tag
+
+
+class MessageDelta(Struct, frozen=True, kw_only=True):
+    id: str
+    object: Literal["thread.message.delta"] = "thread.message.delta"
+    delta: MessageDeltaContent
+
+    @property
+    def name(self) -> str:
+        return MESSAGE_DELTA
+
+
+class FunctionDelta(Struct, frozen=True, kw_only=True):
+    name: str | UnsetType = UNSET
+    arguments: str | UnsetType = UNSET
+    output: None | UnsetType = UNSET
+
+
+class FunctionCallDelta(Struct, frozen=True, kw_only=True):
+    index: int
+    id: str | UnsetType = UNSET
+    type: Literal["function"] = "function"
+    function: FunctionDelta
+
+
+class ToolCallsDelta(Struct, frozen=True, kw_only=True):
+    type: Literal["tool_calls"] = "tool_calls"
+    tool_calls: list[FunctionCallDelta]
+
+
+class StepDeltaDetails(Struct, frozen=True):
+    step_details: ToolCallsDelta
+
+
+class StepDelta(Struct, frozen=True, kw_only=True):
+    id: str
+    object: Literal["thread.run.step.delta"] = "thread.run.step.delta"
+    delta: StepDeltaDetails
+
+    @property
+    def name(self) -> str:
+        return STEP_DELTA
+
+
+class ErrorBody(Struct, frozen=True, kw_only=True):
+    message: str
+    type: str = "server_error"
+    param: str | None = None
+    code: str | None = None
+
+
+class StreamError(Struct, frozen=True):
+    """A failure that no run status can tell. Wrapped in `error`, because the official client only sees it so."""
+
+    error: ErrorBody
+
+    @property
+    def name(self) -> str:
+        return "error"
+
+
+Durable = RunChanged | StepChanged | MessageChanged
+Event = ThreadCreated | RunCreated | Durable | MessageDelta | StepDelta | StreamError

@@ -1,0 +1,82 @@
+"""Run steps: the object and its details."""
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from proxy.schema.runs import LastError, Usage
+
+StepStatus = Literal["in_progress", "cancelled", "failed", "completed", "expired"]
+
+
+class _Answer(Struct, frozen=True):
+    pass
+
+
+class FunctionCallDetails(_Answer, kw_only=True):
+    name: str
+    arguments: str
+    output: str | None = None
+
+
+class FunctionToolCall(_Answer, tag="function", kw_only=True):
+    id: str
+    function: FunctionCallDetails
+
+
+class CodeInterpreterCallDetails(_Answer, kw_only=True):
+    input: str
+    outputs: list[dict[str, Any]] = []
+
+
+class CodeInterpreterToolCall(_Answer, tag="code_interpreter", kw_only=True):
+    id: str
+    code_interpreter: CodeInterpreterCallDetails
+
+
+class FileSearchCallDetails(_Answer, kw_only=True):
+    ranking_options: dict[str, Any] | UnsetType = UNSET
+    results: list[dict[str, Any]] | UnsetType = UNSET
+
+
+class FileSearchToolCall(_Answer, tag="file_search", kw_only=True):
+    id: str
+    file_search: FileSearchCallDetails
+
+
+StepToolCall = FunctionToolCall | CodeInterpreterToolCall | FileSearchToolCall
+
+
+class MessageCreation(_Answer, kw_only=True):
+    message_id: str
+
+
+class MessageCreationDetails(_Answer, tag="message_creation", kw_only=True):
+    message_creation: MessageCreation
+
+
+class ToolCallsDetails(_Answer, tag="tool_calls", kw_only=True):
+    tool_calls: list[StepToolCall] = []
+
+
+StepDetails = MessageCreationDetails | ToolCallsDetails
+
+
+class RunStep(_Answer, kw_only=True):
+    id: str
+    object: Literal["thread.run.step"] = "thread.run.step"
+    created_at: int
+    run_id: str
+    assistant_id: str
+    thread_id: str
+    type: Literal["message_creation", "tool_calls"]
+    status: StepStatus = "in_progress"
+    cancelled_at: int | None = None
+    completed_at: int | None = None
+    expires_at: int | None
+    expired_at: int | None = None
+    failed_at: int | None = None
+    last_error: LastError | None = None
+    step_details: StepDetails
+    usage: Usage | None = None
+    metadata: dict[str, str] = {}

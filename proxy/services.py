@@ -1,0 +1,17 @@
+"""What an operation may use: a frozen handful of services, put together once by `proxy.app`."""
+
+from msgspec import Struct
+
+from adapters import Upstreams
+from config.settings import Settings
+from proxy.clock import Clock
+from proxy.engine import Engine
+from proxy.store import Store
+
+
+class Services(Struct, frozen=True, kw_only=True):
+    settings: Settings
+    clock: Clock
+    store: Store
+    upstreams: Upstreams
+    engine: Engine
