@@ -1,0 +1,1 @@
+"""White-box tests; they mirror the source."""
