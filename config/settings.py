@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(gt=0)]
+Address = Annotated[str, Meta(pattern=r"^https?://[^/\s]+")]
 DialectName = Literal["auto", "generic", "sglang", "vllm", "llamacpp", "ollama", "demo"]
 
 
@@ -24,7 +25,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model server."""
 
-    url: str
+    url: Address
     """Its base address, with or without `/v1`."""
     dialect: DialectName = "auto"
     """Which server it is; `auto` asks it."""
