@@ -14,7 +14,7 @@ run: $(RUN)
 test: $(TEST) $(OPENAI1)
 	.venv/bin/python -m pytest $(ARGS)
 	.venv/bin/python -m pytest tests/sdk
-	UNDERSTUDY_PYTHON=$(CURDIR)/.venv/bin/python .venv-openai1/bin/python -m pytest tests/sdk
+	SERVER_PYTHON=$(CURDIR)/.venv/bin/python .venv-openai1/bin/python -m pytest tests/sdk
 
 test-live: $(TEST)
 	.venv/bin/python -m pytest tests/live $(ARGS)
