@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from proxy.schema.messages import Annotation, Message
-from proxy.schema.runs import Run, RunStatus
+from proxy.schema.runs import Run
 from proxy.schema.steps import RunStep
 from proxy.schema.threads import Thread
 
@@ -30,10 +30,9 @@ class RunCreated(Struct, frozen=True):
 
 
 class RunChanged(Struct, frozen=True):
-    """The run moved from status `was` to the one it shows; the name follows from that."""
+    """The run moved to the status it shows; the name follows from that."""
 
     run: Run
-    was: RunStatus
 
     @property
     def name(self) -> str:
@@ -42,7 +41,8 @@ class RunChanged(Struct, frozen=True):
 
 class StepChanged(Struct, frozen=True):
     step: RunStep
-    name: str
+    name: str | None
+    """None: saved, not announced."""
 
 
 class MessageChanged(Struct, frozen=True):
@@ -84,7 +84,7 @@ class MessageDelta(Struct, frozen=True, kw_only=True):
 class FunctionDelta(Struct, frozen=True, kw_only=True):
     name: str | UnsetType = UNSET
     arguments: str | UnsetType = UNSET
-    output: None | UnsetType = UNSET
+    output: UnsetType | None = UNSET
 
 
 class FunctionCallDelta(Struct, frozen=True, kw_only=True):

@@ -24,18 +24,18 @@ class _Answer(Struct, frozen=True):
 # Content as it is answered
 
 
-class FileCitation(_Answer, kw_only=True):
+class FileCitation(_Answer, frozen=True, kw_only=True):
     file_id: str
 
 
-class FileCitationAnnotation(_Answer, tag="file_citation", kw_only=True):
+class FileCitationAnnotation(_Answer, frozen=True, tag="file_citation", kw_only=True):
     text: str
     start_index: int
     end_index: int
     file_citation: FileCitation
 
 
-class FilePathAnnotation(_Answer, tag="file_path", kw_only=True):
+class FilePathAnnotation(_Answer, frozen=True, tag="file_path", kw_only=True):
     text: str
     start_index: int
     end_index: int
@@ -45,45 +45,45 @@ class FilePathAnnotation(_Answer, tag="file_path", kw_only=True):
 Annotation = FileCitationAnnotation | FilePathAnnotation
 
 
-class Text(_Answer, kw_only=True):
+class Text(_Answer, frozen=True, kw_only=True):
     value: str
     annotations: list[Annotation] = []
 
 
-class TextContent(_Answer, tag="text", kw_only=True):
+class TextContent(_Answer, frozen=True, tag="text", kw_only=True):
     text: Text
 
 
-class ImageFile(_Answer, kw_only=True):
+class ImageFile(_Answer, frozen=True, kw_only=True):
     file_id: str
     detail: str = "auto"
 
 
-class ImageFileContent(_Answer, tag="image_file", kw_only=True):
+class ImageFileContent(_Answer, frozen=True, tag="image_file", kw_only=True):
     image_file: ImageFile
 
 
-class ImageURL(_Answer, kw_only=True):
+class ImageURL(_Answer, frozen=True, kw_only=True):
     url: str
     detail: str = "auto"
 
 
-class ImageURLContent(_Answer, tag="image_url", kw_only=True):
+class ImageURLContent(_Answer, frozen=True, tag="image_url", kw_only=True):
     image_url: ImageURL
 
 
-class RefusalContent(_Answer, tag="refusal", kw_only=True):
+class RefusalContent(_Answer, frozen=True, tag="refusal", kw_only=True):
     refusal: str
 
 
 Content = TextContent | ImageFileContent | ImageURLContent | RefusalContent
 
 
-class IncompleteDetails(_Answer, kw_only=True):
+class IncompleteDetails(_Answer, frozen=True, kw_only=True):
     reason: IncompleteReason
 
 
-class Message(_Answer, kw_only=True):
+class Message(_Answer, frozen=True, kw_only=True):
     """A message as it is stored, answered and streamed: with the four keys that the real REST answers left out."""
 
     id: str
@@ -105,50 +105,50 @@ class Message(_Answer, kw_only=True):
 # What clients send
 
 
-class TextInput(_Request, tag="text", kw_only=True):
+class TextInput(_Request, frozen=True, tag="text", kw_only=True):
     text: MessageText
 
 
-class ImageFileValue(_Request, kw_only=True):
+class ImageFileValue(_Request, frozen=True, kw_only=True):
     file_id: str
     detail: ImageDetail | None = None
 
 
-class ImageFileInput(_Request, tag="image_file", kw_only=True):
+class ImageFileInput(_Request, frozen=True, tag="image_file", kw_only=True):
     image_file: ImageFileValue
 
 
-class ImageURLValue(_Request, kw_only=True):
+class ImageURLValue(_Request, frozen=True, kw_only=True):
     url: str
     detail: ImageDetail | None = None
 
 
-class ImageURLInput(_Request, tag="image_url", kw_only=True):
+class ImageURLInput(_Request, frozen=True, tag="image_url", kw_only=True):
     image_url: ImageURLValue
 
 
 ContentInput = TextInput | ImageFileInput | ImageURLInput
 
 
-class CodeInterpreterAttachment(_Request, tag="code_interpreter", kw_only=True):
+class CodeInterpreterAttachment(_Request, frozen=True, tag="code_interpreter", kw_only=True):
     pass
 
 
-class FileSearchAttachment(_Request, tag="file_search", kw_only=True):
+class FileSearchAttachment(_Request, frozen=True, tag="file_search", kw_only=True):
     pass
 
 
-class Attachment(_Request, kw_only=True):
+class Attachment(_Request, frozen=True, kw_only=True):
     file_id: str | None = None
     tools: list[CodeInterpreterAttachment | FileSearchAttachment] | None = None
 
 
-class CreateMessage(_Request, kw_only=True):
+class CreateMessage(_Request, frozen=True, kw_only=True):
     role: Literal["user", "assistant"]
     content: MessageText | list[ContentInput]
     attachments: list[Attachment] | None = None
     metadata: Metadata | None = None
 
 
-class ModifyMessage(_Request, kw_only=True):
+class ModifyMessage(_Request, frozen=True, kw_only=True):
     metadata: Metadata | UnsetType | None = UNSET

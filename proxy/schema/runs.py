@@ -41,44 +41,44 @@ class _Answer(Struct, frozen=True):
     pass
 
 
-class CalledFunction(_Answer, kw_only=True):
+class CalledFunction(_Answer, frozen=True, kw_only=True):
     name: str
     arguments: str
 
 
-class RequiredToolCall(_Answer, kw_only=True):
+class RequiredToolCall(_Answer, frozen=True, kw_only=True):
     id: str
     type: Literal["function"] = "function"
     function: CalledFunction
 
 
-class SubmitToolOutputs(_Answer, kw_only=True):
+class SubmitToolOutputs(_Answer, frozen=True, kw_only=True):
     tool_calls: list[RequiredToolCall]
 
 
-class RequiredAction(_Answer, kw_only=True):
+class RequiredAction(_Answer, frozen=True, kw_only=True):
     type: Literal["submit_tool_outputs"] = "submit_tool_outputs"
     submit_tool_outputs: SubmitToolOutputs
 
 
-class LastError(_Answer, kw_only=True):
+class LastError(_Answer, frozen=True, kw_only=True):
     code: Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
     message: str
 
 
-class IncompleteDetails(_Answer, kw_only=True):
+class IncompleteDetails(_Answer, frozen=True, kw_only=True):
     reason: Literal["max_prompt_tokens", "max_completion_tokens"]
 
 
-class PromptTokenDetails(_Answer, kw_only=True):
+class PromptTokenDetails(_Answer, frozen=True, kw_only=True):
     cached_tokens: int = 0
 
 
-class CompletionTokensDetails(_Answer, kw_only=True):
+class CompletionTokensDetails(_Answer, frozen=True, kw_only=True):
     reasoning_tokens: int = 0
 
 
-class Usage(_Answer, kw_only=True):
+class Usage(_Answer, frozen=True, kw_only=True):
     """Tokens of a run or a step. `prompt_token_details` is singular on the wire, unlike in chat completions."""
 
     prompt_tokens: int = 0
@@ -88,12 +88,12 @@ class Usage(_Answer, kw_only=True):
     completion_tokens_details: CompletionTokensDetails = CompletionTokensDetails()
 
 
-class TruncationStrategy(_Answer, kw_only=True):
+class TruncationStrategy(_Answer, frozen=True, kw_only=True):
     type: Literal["auto", "last_messages"] = "auto"
     last_messages: int | None = None
 
 
-class Run(_Answer, kw_only=True):
+class Run(_Answer, frozen=True, kw_only=True):
     id: str
     object: Literal["thread.run"] = "thread.run"
     created_at: int
@@ -128,12 +128,12 @@ class Run(_Answer, kw_only=True):
 # What clients send
 
 
-class TruncationStrategyInput(_Request, kw_only=True):
+class TruncationStrategyInput(_Request, frozen=True, kw_only=True):
     type: Literal["auto", "last_messages"]
     last_messages: Annotated[int, Meta(ge=1)] | None = None
 
 
-class CreateRun(_Request, kw_only=True):
+class CreateRun(_Request, frozen=True, kw_only=True):
     assistant_id: str
     model: ModelName | None = None
     instructions: Instructions | None = None
@@ -154,7 +154,7 @@ class CreateRun(_Request, kw_only=True):
     reasoning_effort: ReasoningEffort | None = None
 
 
-class CreateThreadAndRun(_Request, kw_only=True):
+class CreateThreadAndRun(_Request, frozen=True, kw_only=True):
     assistant_id: str
     thread: CreateThread | None = None
     model: ModelName | None = None
@@ -174,15 +174,15 @@ class CreateThreadAndRun(_Request, kw_only=True):
     reasoning_effort: ReasoningEffort | None = None
 
 
-class ModifyRun(_Request, kw_only=True):
+class ModifyRun(_Request, frozen=True, kw_only=True):
     metadata: Metadata | UnsetType | None = UNSET
 
 
-class ToolOutput(_Request, kw_only=True):
+class ToolOutput(_Request, frozen=True, kw_only=True):
     tool_call_id: str
     output: str | None = None
 
 
-class SubmitToolOutputsToRun(_Request, kw_only=True):
+class SubmitToolOutputsToRun(_Request, frozen=True, kw_only=True):
     tool_outputs: list[ToolOutput]
     stream: bool | None = None

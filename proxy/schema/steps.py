@@ -13,33 +13,33 @@ class _Answer(Struct, frozen=True):
     pass
 
 
-class FunctionCallDetails(_Answer, kw_only=True):
+class FunctionCallDetails(_Answer, frozen=True, kw_only=True):
     name: str
     arguments: str
     output: str | None = None
 
 
-class FunctionToolCall(_Answer, tag="function", kw_only=True):
+class FunctionToolCall(_Answer, frozen=True, tag="function", kw_only=True):
     id: str
     function: FunctionCallDetails
 
 
-class CodeInterpreterCallDetails(_Answer, kw_only=True):
+class CodeInterpreterCallDetails(_Answer, frozen=True, kw_only=True):
     input: str
     outputs: list[dict[str, Any]] = []
 
 
-class CodeInterpreterToolCall(_Answer, tag="code_interpreter", kw_only=True):
+class CodeInterpreterToolCall(_Answer, frozen=True, tag="code_interpreter", kw_only=True):
     id: str
     code_interpreter: CodeInterpreterCallDetails
 
 
-class FileSearchCallDetails(_Answer, kw_only=True):
+class FileSearchCallDetails(_Answer, frozen=True, kw_only=True):
     ranking_options: dict[str, Any] | UnsetType = UNSET
     results: list[dict[str, Any]] | UnsetType = UNSET
 
 
-class FileSearchToolCall(_Answer, tag="file_search", kw_only=True):
+class FileSearchToolCall(_Answer, frozen=True, tag="file_search", kw_only=True):
     id: str
     file_search: FileSearchCallDetails
 
@@ -47,22 +47,22 @@ class FileSearchToolCall(_Answer, tag="file_search", kw_only=True):
 StepToolCall = FunctionToolCall | CodeInterpreterToolCall | FileSearchToolCall
 
 
-class MessageCreation(_Answer, kw_only=True):
+class MessageCreation(_Answer, frozen=True, kw_only=True):
     message_id: str
 
 
-class MessageCreationDetails(_Answer, tag="message_creation", kw_only=True):
+class MessageCreationDetails(_Answer, frozen=True, tag="message_creation", kw_only=True):
     message_creation: MessageCreation
 
 
-class ToolCallsDetails(_Answer, tag="tool_calls", kw_only=True):
+class ToolCallsDetails(_Answer, frozen=True, tag="tool_calls", kw_only=True):
     tool_calls: list[StepToolCall] = []
 
 
 StepDetails = MessageCreationDetails | ToolCallsDetails
 
 
-class RunStep(_Answer, kw_only=True):
+class RunStep(_Answer, frozen=True, kw_only=True):
     id: str
     object: Literal["thread.run.step"] = "thread.run.step"
     created_at: int

@@ -18,70 +18,71 @@ class _Answer(Struct, frozen=True):
 # What clients send
 
 
-class FunctionInput(_Request, kw_only=True):
+class FunctionInput(_Request, frozen=True, kw_only=True):
     name: FunctionName
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
 
 
-class RankingOptionsInput(_Request, kw_only=True):
+class RankingOptionsInput(_Request, frozen=True, kw_only=True):
     ranker: str | None = None
     score_threshold: Annotated[float, Meta(ge=0, le=1)] | None = None
     hybrid_search: dict[str, Any] | None = None
 
 
-class FileSearchInput(_Request, kw_only=True):
+class FileSearchInput(_Request, frozen=True, kw_only=True):
     max_num_results: Annotated[int, Meta(ge=1, le=50)] | None = None
     ranking_options: RankingOptionsInput | None = None
 
 
-class FunctionToolInput(_Request, tag="function", kw_only=True):
+class FunctionToolInput(_Request, frozen=True, tag="function", kw_only=True):
     function: FunctionInput
 
 
-class FileSearchToolInput(_Request, tag="file_search", kw_only=True):
+class FileSearchToolInput(_Request, frozen=True, tag="file_search", kw_only=True):
     file_search: FileSearchInput | None = None
 
 
-class CodeInterpreterToolInput(_Request, tag="code_interpreter", kw_only=True):
+class CodeInterpreterToolInput(_Request, frozen=True, tag="code_interpreter", kw_only=True):
     pass
 
 
-ToolInput = FunctionToolInput | FileSearchToolInput | CodeInterpreterToolInput
+# The order in which the real service named them: 'code_interpreter', 'function', and 'file_search'.
+ToolInput = CodeInterpreterToolInput | FunctionToolInput | FileSearchToolInput
 ToolInputs = Annotated[list[ToolInput], Meta(max_length=128)]
 
 
 # What is answered
 
 
-class Function(_Answer, kw_only=True):
+class Function(_Answer, frozen=True, kw_only=True):
     name: str
     description: str | UnsetType = UNSET
     parameters: dict[str, Any]
     strict: bool
 
 
-class RankingOptions(_Answer, kw_only=True):
+class RankingOptions(_Answer, frozen=True, kw_only=True):
     ranker: str = "default_2024_08_21"
     score_threshold: float = 0.0
     hybrid_search: dict[str, Any] | None = None
 
 
-class FileSearch(_Answer, kw_only=True):
+class FileSearch(_Answer, frozen=True, kw_only=True):
     max_num_results: int | UnsetType = UNSET
     ranking_options: RankingOptions
 
 
-class FunctionTool(_Answer, tag="function", kw_only=True):
+class FunctionTool(_Answer, frozen=True, tag="function", kw_only=True):
     function: Function
 
 
-class FileSearchTool(_Answer, tag="file_search", kw_only=True):
+class FileSearchTool(_Answer, frozen=True, tag="file_search", kw_only=True):
     file_search: FileSearch
 
 
-class CodeInterpreterTool(_Answer, tag="code_interpreter", kw_only=True):
+class CodeInterpreterTool(_Answer, frozen=True, tag="code_interpreter", kw_only=True):
     pass
 
 
@@ -121,11 +122,11 @@ def answered(tool: ToolInput) -> Tool:
 # Tool resources
 
 
-class CodeInterpreterResourcesInput(_Request, kw_only=True):
+class CodeInterpreterResourcesInput(_Request, frozen=True, kw_only=True):
     file_ids: Annotated[list[str], Meta(max_length=20)] | None = None
 
 
-class VectorStoreInput(_Request, kw_only=True):
+class VectorStoreInput(_Request, frozen=True, kw_only=True):
     """The helper that makes a vector store on the way."""
 
     file_ids: Annotated[list[str], Meta(max_length=10_000)] | None = None
@@ -133,25 +134,25 @@ class VectorStoreInput(_Request, kw_only=True):
     metadata: dict[str, str] | None = None
 
 
-class FileSearchResourcesInput(_Request, kw_only=True):
+class FileSearchResourcesInput(_Request, frozen=True, kw_only=True):
     vector_store_ids: Annotated[list[str], Meta(max_length=1)] | None = None
     vector_stores: Annotated[list[VectorStoreInput], Meta(max_length=1)] | None = None
 
 
-class ToolResourcesInput(_Request, kw_only=True):
+class ToolResourcesInput(_Request, frozen=True, kw_only=True):
     code_interpreter: CodeInterpreterResourcesInput | None = None
     file_search: FileSearchResourcesInput | None = None
 
 
-class CodeInterpreterResources(_Answer, kw_only=True):
+class CodeInterpreterResources(_Answer, frozen=True, kw_only=True):
     file_ids: list[str]
 
 
-class FileSearchResources(_Answer, kw_only=True):
+class FileSearchResources(_Answer, frozen=True, kw_only=True):
     vector_store_ids: list[str]
 
 
-class ToolResources(_Answer, kw_only=True):
+class ToolResources(_Answer, frozen=True, kw_only=True):
     code_interpreter: CodeInterpreterResources | UnsetType = UNSET
     file_search: FileSearchResources | UnsetType = UNSET
 
@@ -159,15 +160,15 @@ class ToolResources(_Answer, kw_only=True):
 # Response formats
 
 
-class TextFormat(_Request, tag="text", kw_only=True):
+class TextFormat(_Request, frozen=True, tag="text", kw_only=True):
     pass
 
 
-class JSONObjectFormat(_Request, tag="json_object", kw_only=True):
+class JSONObjectFormat(_Request, frozen=True, tag="json_object", kw_only=True):
     pass
 
 
-class JSONSchema(_Request, kw_only=True):
+class JSONSchema(_Request, frozen=True, kw_only=True):
     """Echoed as it was given, so absent and null are kept apart."""
 
     name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
@@ -176,29 +177,30 @@ class JSONSchema(_Request, kw_only=True):
     strict: bool | UnsetType | None = UNSET
 
 
-class JSONSchemaFormat(_Request, tag="json_schema", kw_only=True):
+class JSONSchemaFormat(_Request, frozen=True, tag="json_schema", kw_only=True):
     json_schema: JSONSchema
 
 
-ResponseFormat = Literal["auto"] | TextFormat | JSONObjectFormat | JSONSchemaFormat
+# Named in this order by the real service.
+ResponseFormat = Literal["auto"] | JSONObjectFormat | JSONSchemaFormat | TextFormat
 
 
 # Tool choice
 
 
-class FunctionChoiceName(_Request, kw_only=True):
+class FunctionChoiceName(_Request, frozen=True, kw_only=True):
     name: str
 
 
-class FunctionChoice(_Request, tag="function", kw_only=True):
+class FunctionChoice(_Request, frozen=True, tag="function", kw_only=True):
     function: FunctionChoiceName
 
 
-class FileSearchChoice(_Request, tag="file_search", kw_only=True):
+class FileSearchChoice(_Request, frozen=True, tag="file_search", kw_only=True):
     pass
 
 
-class CodeInterpreterChoice(_Request, tag="code_interpreter", kw_only=True):
+class CodeInterpreterChoice(_Request, frozen=True, tag="code_interpreter", kw_only=True):
     pass
 
 

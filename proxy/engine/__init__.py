@@ -1,0 +1,94 @@
+"""The shell around the run core: everything about runs that awaits.
+
+`driver` plays one run, `supervisor` owns the tasks that do, `rescuer` takes up what a dead process left, `broadcast`
+hands a run's frames to those who follow it. The engine never asks which server a model is on, and nobody's leaving stops
+a run.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+
+from adapters import Upstreams
+from config.settings import RunSettings
+from proxy.clock import Clock
+from proxy.engine.broadcast import Broadcast, Follower
+from proxy.engine.driver import Parts, Stop
+from proxy.engine.rescuer import Rescuer
+from proxy.engine.supervisor import Supervisor
+from proxy.schema.events import Event, RunChanged
+from proxy.schema.runs import Run
+from proxy.store import Store
+from proxy.tasks import TaskGroup
+
+__all__ = ["Engine", "Follower"]
+
+
+class Engine:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        upstreams: Upstreams,
+        clock: Clock,
+        settings: RunSettings,
+        frame: Callable[[Event], bytes],
+    ) -> None:
+        self.owner = secrets.token_hex(8)
+        self._broadcast = Broadcast(frame, kept_seconds=settings.frames_kept_seconds)
+        self._parts = Parts(
+            store=store,
+            upstreams=upstreams,
+            clock=clock,
+            broadcast=self._broadcast,
+            slots=asyncio.Semaphore(settings.max_concurrent),
+            tasks=TaskGroup(),
+            owner=self.owner,
+        )
+        self._supervisor = Supervisor(self._parts, lease_seconds=settings.lease_seconds)
+        self._rescuer = Rescuer(
+            self._parts,
+            self._supervisor,
+            lease_seconds=settings.lease_seconds,
+            max_interruptions=settings.max_interruptions,
+        )
+        self._watch = TaskGroup()
+
+    def start(self) -> None:
+        """Begin to look after runs that nobody plays: those a dead process left, and those past their time."""
+        self._watch.start(self._rescuer.run(), name="rescuer")
+
+    async def aclose(self, *, patience_seconds: float) -> None:
+        """Let runs end for so long, then leave the rest to the next start. May be called again."""
+        await self._watch.cancel()
+        await self._supervisor.aclose(patience_seconds=patience_seconds)
+
+    async def look_after(self) -> None:
+        """One look of the rescuer, for those who cannot wait for the next."""
+        await self._rescuer.look()
+
+    def lease_until(self) -> float:
+        """Until when a run that is claimed now stays this process's without renewal; Unix seconds."""
+        return self._supervisor.lease_until()
+
+    def begin(self, run: Run, project: str, events: Sequence[Event]) -> int:
+        """Play a run that was saved as `queued` and claimed, after announcing what was saved with it.
+
+        Returns the position where the announcement begins, for `follow`.
+        """
+        position = self._broadcast.position(run.id)
+        self._broadcast.publish(run.id, events)
+        self._supervisor.start(run, project)
+        return position
+
+    def follow(self, run_id: str, *, since: int) -> Follower:
+        return self._broadcast.follow(run_id, since=since)
+
+    def cancel(self, run: Run, project: str) -> None:
+        """End a run that was saved as `cancelling`."""
+        self._broadcast.publish(run.id, [RunChanged(run)])
+        self._supervisor.stop(run, project, Stop.CANCEL)
+
+    def abandon(self, run: Run, project: str) -> None:
+        """Hang up for a run whose thread was deleted."""
+        self._supervisor.stop(run, project, Stop.ABANDON)

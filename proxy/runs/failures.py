@@ -1,0 +1,59 @@
+"""From what a model server did to us to the run's `last_error`: one table, complete over the error tree."""
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+from adapters.errors import (
+    Broken,
+    ContextTooLong,
+    RateLimited,
+    Refused,
+    SpokeNonsense,
+    TimedOut,
+    UnknownModel,
+    Unreachable,
+    UpstreamError,
+)
+from proxy.schema.runs import LastError
+
+Code = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
+
+# The first sentence of every server_error is the literal that the real service showed, and that clients match.
+SORRY: Final = "Sorry, something went wrong."
+
+FAILURES: Final[Mapping[type[UpstreamError], tuple[Code, str]]] = {
+    Unreachable: ("server_error", f"{SORRY} The model server could not be reached."),
+    TimedOut: ("server_error", f"{SORRY} The model server did not answer in time."),
+    RateLimited: ("rate_limit_exceeded", "Rate limit reached for {model}: the model server asks to try again later."),
+    ContextTooLong: ("invalid_prompt", "The prompt is longer than the context of {model}. {said}"),
+    UnknownModel: ("server_error", f"{SORRY} No model server has the model {{model}}."),
+    Refused: ("server_error", f"{SORRY} The model server refused the request: {{said}}"),
+    Broken: ("server_error", f"{SORRY} The model server failed: {{said}}"),
+    SpokeNonsense: ("server_error", f"{SORRY} The model server's answer was cut off or could not be understood."),
+}
+
+
+def last_error(failure: UpstreamError, *, model: str) -> LastError:
+    for kind in type(failure).__mro__:
+        if kind in FAILURES:
+            code, words = FAILURES[kind]
+            return LastError(code=code, message=words.format(model=model, said=_first_line(failure.message)))
+    return internal_error()
+
+
+def internal_error() -> LastError:
+    """A fault of ours; the log has the rest."""
+    return LastError(code="server_error", message=SORRY)
+
+
+def for_step(error: LastError) -> LastError:
+    """Steps know two codes only."""
+    if error.code == "invalid_prompt":
+        return LastError(code="server_error", message=error.message)
+    return error
+
+
+def _first_line(text: str) -> str:
+    """Enough of a server's words to act on; the rest, which may show its files, is in the log."""
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= 300 else f"{line[:300]}…"

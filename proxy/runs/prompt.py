@@ -1,0 +1,156 @@
+"""A run, its thread and its steps as one request to a model.
+
+Prefix-stable: the same objects give the same bytes (no clock, no ids drawn, no order by accident), the system message
+comes first, then the thread oldest first, then this run's own calls and outputs. So a thread's next prompt begins with
+its last one, and the model server's prefix cache holds.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from adapters import chat
+from proxy.schema.messages import ImageFileContent, ImageURLContent, Message, RefusalContent, TextContent
+from proxy.schema.runs import Run
+from proxy.schema.steps import FunctionToolCall, MessageCreationDetails, RunStep, ToolCallsDetails
+from proxy.schema.tools import FunctionChoice, FunctionTool, JSONObjectFormat, JSONSchemaFormat
+
+
+class Unsendable(Exception):
+    """The thread holds something that no model server can be given; the text is for the client."""
+
+
+def build(
+    run: Run,
+    *,
+    model: str,
+    history: Sequence[Message],
+    steps: Sequence[RunStep],
+    own_messages: Mapping[str, Message],
+    max_tokens: int | None = None,
+) -> chat.ChatRequest:
+    """`history` is the thread without this run's own messages, oldest first; `steps` are this run's, oldest first."""
+    messages = (*_system(run), *(_said(message) for message in history), *_this_run(steps, own_messages))
+    tools = tuple(_function(tool) for tool in run.tools if isinstance(tool, FunctionTool))
+    return chat.ChatRequest(
+        model=model,
+        messages=messages,
+        tools=tools,
+        tool_choice=_tool_choice(run, steps) if tools else "auto",
+        parallel_tool_calls=run.parallel_tool_calls,
+        temperature=run.temperature,
+        top_p=run.top_p,
+        max_tokens=max_tokens,
+        response_format=_response_format(run),
+        reasoning_effort=run.reasoning_effort,
+    )
+
+
+def _system(run: Run) -> Iterator[chat.SystemMessage]:
+    if run.instructions:
+        yield chat.SystemMessage(content=run.instructions)
+
+
+def _said(message: Message) -> chat.ChatMessage:
+    if message.role == "assistant":
+        return chat.AssistantMessage(content=text_of(message))
+    if all(isinstance(part, TextContent) for part in message.content):
+        return chat.UserMessage(content=text_of(message))
+    return chat.UserMessage(content=tuple(_part(part) for part in message.content))
+
+
+def text_of(message: Message) -> str:
+    """The words of a message; parts are joined as paragraphs."""
+    parts = (
+        part.text.value if isinstance(part, TextContent) else part.refusal
+        for part in message.content
+        if isinstance(part, TextContent | RefusalContent)
+    )
+    return "\n\n".join(parts)
+
+
+def _part(part: object) -> chat.ContentPart:
+    match part:
+        case TextContent(text=text):
+            return chat.TextPart(text=text.value)
+        case ImageURLContent(image_url=image):
+            # "auto" is every server's default, and some refuse the key.
+            detail = None if image.detail == "auto" else image.detail
+            return chat.ImagePart(image_url=chat.ImageURL(url=image.url, detail=detail))
+        case ImageFileContent(image_file=image):
+            raise Unsendable(f"The image file '{image.file_id}' cannot be read: this server has no files.")
+        case _:
+            raise Unsendable("A message holds content that cannot be sent to a model.")
+
+
+def _this_run(steps: Sequence[RunStep], own_messages: Mapping[str, Message]) -> Iterator[chat.ChatMessage]:
+    """This run's finished turns: what the model said, what it called, what came back, in the order of the calls."""
+    said: str | None = None
+    for step in steps:
+        match step.step_details:
+            case MessageCreationDetails(message_creation=creation):
+                if said is not None:
+                    yield chat.AssistantMessage(content=said)
+                message = own_messages.get(creation.message_id)
+                said = None if message is None else text_of(message)
+            case ToolCallsDetails(tool_calls=calls) if step.status == "completed":
+                made = [call for call in calls if isinstance(call, FunctionToolCall)]
+                yield chat.AssistantMessage(content=said or None, tool_calls=tuple(_call(call) for call in made))
+                said = None
+                for call in made:
+                    yield chat.ToolMessage(tool_call_id=call.id, content=call.function.output or "")
+            case _:
+                continue
+    if said is not None:
+        yield chat.AssistantMessage(content=said)
+
+
+def _call(call: FunctionToolCall) -> chat.ToolCall:
+    return chat.ToolCall(
+        id=call.id,
+        function=chat.FunctionCall(name=call.function.name, arguments=_json_object(call.function.arguments)),
+    )
+
+
+def _json_object(arguments: str) -> str:
+    """`arguments` where it is a JSON object, else `{}`: several servers refuse a history with anything else."""
+    try:
+        value = msgspec.json.decode(arguments)
+    except msgspec.DecodeError:
+        return "{}"
+    return arguments if isinstance(value, dict) else "{}"
+
+
+def _function(tool: FunctionTool) -> chat.FunctionSpec:
+    function = tool.function
+    return chat.FunctionSpec(
+        name=function.name,
+        description=function.description or None,
+        parameters=function.parameters,
+        strict=function.strict,
+    )
+
+
+def _tool_choice(run: Run, steps: Sequence[RunStep]) -> chat.ToolChoice:
+    """A forced choice holds until a tool has been called; kept up, the run could never reach an answer."""
+    match run.tool_choice:
+        case "none":
+            return "none"
+        case _ if any(step.type == "tool_calls" and step.status == "completed" for step in steps):
+            return "auto"
+        case "required":
+            return "required"
+        case FunctionChoice(function=named):
+            return chat.NamedTool(name=named.name)
+        case _:
+            return "auto"
+
+
+def _response_format(run: Run) -> chat.ResponseFormat:
+    match run.response_format:
+        case JSONObjectFormat():
+            return "json_object"
+        case JSONSchemaFormat(json_schema=schema):
+            return chat.JSONSchemaFormat(schema=msgspec.to_builtins(schema))
+        case _:
+            return "text"
