@@ -1,0 +1,1 @@
+"""The run core: transcripts, tables and properties."""
