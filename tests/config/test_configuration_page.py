@@ -21,6 +21,15 @@ def lines(start: str) -> list[str]:
     return [line for block in blocks("sh") for line in block.splitlines() if line.startswith(start)]
 
 
+def rows(cells: str) -> list[tuple[str, str]]:
+    """Of a table with two columns."""
+    return re.findall(cells, PAGE, flags=re.MULTILINE)
+
+
+VARIABLES = rows(r"^\| `([a-z._]+)` \| `(UNDERSTUDY_\w+)` \|$")
+ARGUMENTS = rows(r"^\| `(--[a-z-]*)` \| `([a-z._]+)` \|$")
+
+
 def test_everything_that_can_be_carried_out_is_known_here() -> None:
     assert len(blocks("toml")) == 2
     assert len(lines("export ")) + len(lines("python run.py ")) == sum(
@@ -41,9 +50,7 @@ def test_variables(line: str) -> None:
     assert load({}, file=None, environ={name: value}) != Settings()
 
 
-@pytest.mark.parametrize(
-    ("setting", "variable"), re.findall(r"^\| `([a-z._]+)` \| `(UNDERSTUDY_\w+)` \|$", PAGE, re.MULTILINE)
-)
+@pytest.mark.parametrize(("setting", "variable"), VARIABLES)
 def test_names_of_variables(setting: str, variable: str) -> None:
     """The name is understood: what is refused is the value, under the setting's name."""
     if setting == "data":
@@ -61,9 +68,7 @@ def test_commands(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_table_of_arguments() -> None:
-    assert dict(re.findall(r"^\| `(--[a-z-]*)` \| `([a-z._]+)` \|$", PAGE, re.MULTILINE)) == {
-        v: k for k, v in FLAGS.items()
-    }
+    assert dict(ARGUMENTS) == {flag: setting for setting, flag in FLAGS.items()}
 
 
 def test_the_messages_are_those_of_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,177 @@
+"""The command line, as a process of its own."""
+
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import run
+from config.loading import FLAGS
+from proxy import VERSION
+from proxy.keys import digest_of
+
+ROOT = Path(__file__).parents[1]
+PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
+
+
+def command(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", ROOT / "run.py", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env=PLAIN | environ,
+    )
+
+
+def test_help_names_the_commands() -> None:
+    done = command("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.findall(r"^    (\w+) ", done.stdout, flags=re.MULTILINE) == ["serve", "doctor", "keys"]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """So that it is there at once."""
+    code = (
+        "import sys, run\n"
+        "try: run.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print('heavy:', [name for name in ('aiohttp', 'asyncio', 'msgspec', 'sqlite3') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=PLAIN)
+    assert "heavy: []" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["serve", "doctor", "keys"])
+def test_every_command_has_help(name: str) -> None:
+    done = command(name, "--help")
+    assert done.returncode == 0
+    assert f"usage: run.py {name}" in done.stdout
+
+
+def test_version() -> None:
+    done = command("--version")
+    assert (done.returncode, done.stdout) == (0, f"understudy {VERSION}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "message"),
+    [
+        (["--port", "abc"], {}, 'server.port: expected a whole number from 0 to 65535, got "abc" (argument --port)'),
+        (
+            ["serve"],
+            {"UNDERSTUDY_SERVER__PROT": "1"},
+            "server.prot: no such setting; did you mean UNDERSTUDY_SERVER__PORT? "
+            "(environment variable UNDERSTUDY_SERVER__PROT)",
+        ),
+        (["serve", "--config", "none.toml"], {}, "cannot read the file none.toml: No such file or directory"),
+        (["serve", "--launch", "vllm"], {}, "launch.model: needed with launch.server (argument --model)"),
+        (["--", "--ctx-size", "1"], {}, "launch.options: means nothing without launch.server (argument --launch)"),
+        (["doctor", "--upstream", "x"], {}, "upstreams[0].url: expected an address such as http://127.0.0.1:30000"),
+        (["keys", "list"], {"UNDERSTUDY_LOG__LEVEL": "loud"}, "log.level: expected one of"),
+    ],
+)
+def test_bad_settings(arguments: list[str], environ: dict[str, str], message: str) -> None:
+    done = command(*arguments, **environ)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"understudy: {message}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["doctro"], ["serve", "--prot", "1"], ["keys"], ["keys", "list", "--", "x"], ["keys", "create"]]
+)
+def test_bad_arguments(arguments: list[str]) -> None:
+    done = command(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("usage: run.py")
+
+
+def given(*arguments: str) -> dict[str, object]:
+    return {name: value for name, value in vars(run.parse(arguments)).items() if name in FLAGS}
+
+
+def test_arguments_become_settings() -> None:
+    assert given() == {}
+    assert given("--port", "1") == given("serve", "--port", "1") == {"server.port": "1"}
+    assert given("--upstream", "a", "--upstream", "b") == {"upstreams": ["a", "b"]}
+    assert given("doctor", "--upstream", "a") == {"upstreams": ["a"]}
+    assert given("--launch", "vllm", "--model", "m", "--", "--port", "3", "--") == {
+        "launch.server": "vllm",
+        "launch.model": "m",
+        "launch.options": ["--port", "3", "--"],
+    }
+    assert given("--host", "h", "--data", "d", "--allow-anonymous", "--log-level", "debug") == {
+        "server.host": "h",
+        "data": "d",
+        "server.allow_anonymous": True,
+        "log.level": "debug",
+    }
+
+
+def test_a_key_from_making_to_revoking(tmp_path: Path) -> None:
+    made = command("keys", "create", "--project", "blue", "--name", "chat widget", "--data", tmp_path)
+    assert made.returncode == 0
+    assert re.fullmatch(r"sk-[A-Za-z0-9]{48}\n", made.stdout)
+    secret = made.stdout.strip()
+    (id,) = re.findall(r"key_[A-Za-z0-9]{24}", made.stderr)
+    assert secret not in made.stderr
+
+    listed = command("keys", "list", "--data", tmp_path)
+    (line,) = listed.stdout.splitlines()[1:]
+    assert re.fullmatch(rf"{id}  blue +{secret[:12]}\.\.\.  \d{{4}}-\d\d-\d\d  active  chat widget", line)
+
+    revoked = command("keys", "revoke", id, "--data", tmp_path)
+    assert (revoked.returncode, revoked.stdout) == (0, "")
+    assert f"{id}  blue" in command("keys", "list", "--data", tmp_path).stdout
+    assert "  revoked " in command("keys", "list", "--data", tmp_path).stdout
+    assert command("keys", "revoke", id, "--data", tmp_path).returncode == 1
+
+
+def test_the_secret_is_not_kept(tmp_path: Path) -> None:
+    secret = command("keys", "create", "--project", "blue", "--data", tmp_path).stdout.strip()
+    kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert secret.encode() not in kept
+    assert digest_of(secret).encode() in kept
+
+
+def test_listing_makes_no_database(tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    done = command("keys", "list", "--data", nowhere)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert command("keys", "revoke", "key_x", "--data", nowhere).returncode == 1
+    assert not nowhere.exists()
+
+
+@pytest.mark.parametrize("project", ["", "a b", "../a", "x" * 65, "-a", "é"])
+def test_names_that_no_project_may_have(tmp_path: Path, project: str) -> None:
+    done = command("keys", "create", f"--project={project}", "--data", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no name for a project" in done.stderr
+
+
+def test_a_data_directory_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = command("keys", "create", "--project", "blue", "--data", tmp_path / "file")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("understudy: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_database_of_a_newer_version(tmp_path: Path) -> None:
+    command("keys", "create", "--project", "blue", "--data", tmp_path)
+    database = sqlite3.connect(tmp_path / "understudy.sqlite")
+    database.execute("INSERT INTO schema_migrations (version, name, applied_at) VALUES (9999, 'later', 1)")
+    database.commit()
+    database.close()
+
+    done = command("keys", "list", "--data", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "newer" in done.stderr
+    assert done.stderr.count("\n") == 1
