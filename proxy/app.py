@@ -36,7 +36,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         upstreams = await open_upstreams(settings)
         try:
             engine = Engine(store=store, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
-            engine.start()
+            await engine.start()
             try:
                 yield Services(settings=settings, clock=clock, store=store, upstreams=upstreams, engine=engine)
             finally:

@@ -54,8 +54,9 @@ class Engine:
         )
         self._watch = TaskGroup()
 
-    def start(self) -> None:
-        """Begin to look after runs that nobody plays: those a dead process left, and those past their time."""
+    async def start(self) -> None:
+        """Take up the runs that the last process left, and look after those that nobody plays from here on."""
+        await self._rescuer.begin()
         self._watch.start(self._rescuer.run(), name="rescuer")
 
     async def aclose(self, *, patience_seconds: float) -> None:

@@ -38,31 +38,35 @@ class Rescuer:
         self._max_interruptions = max_interruptions
         self._renewed_at = 0.0
 
+    async def begin(self) -> None:
+        """Take up what the last process left, before this one serves anybody.
+
+        Where no other process can have the data directory open, every claim in it is a dead one's.
+        """
+        if self._parts.store.exclusive:
+            await self._parts.store.write(runs.drop_claims)
+        await self.look()
+
     async def run(self) -> None:
-        # Only one process has this data directory open, so claims from before its start belong to the dead.
-        first_look = math.inf if self._parts.store.exclusive else None
         while True:
             try:
-                await self.look(dead_before=first_look)
-                first_look = None
+                await self.look()
             except Exception:
                 log.exception("looking for runs to rescue failed; trying again")
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def look(self, *, dead_before: float | None = None) -> None:
+    async def look(self) -> None:
         now = self._parts.clock.precise()
         if now - self._renewed_at >= self._renew_each_seconds:
             await self._supervisor.renew()
             self._renewed_at = now
         for run_id in await self._parts.store.read(lambda db: runs.overdue_runs(db, int(now), AT_ONCE)):
             await self._expire(run_id)
-        lapsed = await self._parts.store.read(
-            lambda db: runs.lapsed_runs(db, now if dead_before is None else dead_before, AT_ONCE)
-        )
+        lapsed = await self._parts.store.read(lambda db: runs.lapsed_runs(db, now, AT_ONCE))
         orphans, self._supervisor.orphans = self._supervisor.orphans, set()
         for run_id in [*lapsed, *orphans]:
             if not self._supervisor.plays(run_id):
-                await self._take_up(run_id, claims_before=math.inf if run_id in orphans else dead_before or now)
+                await self._take_up(run_id, claims_before=math.inf if run_id in orphans else now)
 
     async def _expire(self, run_id: str) -> None:
         stored = await self._parts.store.read(lambda db: runs.load_run(db, run_id))

@@ -156,6 +156,11 @@ async def release_run(db: Connection, run_id: str, owner: str) -> bool:
     return changed > 0
 
 
+async def drop_claims(db: Connection) -> int:
+    """Forget every claim, when no other process can have one; how many those were."""
+    return await db.run("UPDATE runs SET owner = NULL, lease_until = NULL WHERE owner IS NOT NULL", {})
+
+
 async def lapsed_runs(db: Connection, now: float, limit: int) -> list[str]:
     """Runs that somebody should work on and nobody does, oldest first."""
     rows = await db.all(
