@@ -63,8 +63,13 @@ class Store:
         return store
 
     @property
+    def exclusive(self) -> bool:
+        """Whether no other server can have this directory open, so that older claims on runs belong to the dead."""
+        return self._lock is not None and self._lock.held
+
+    @property
     def commits(self) -> int:
-        """How many times writes were made durable, so far; many writes may share one."""
+        """Commits so far; writes that waited together shared one."""
         return self._database.commits
 
     async def write(self, work: Work[T]) -> T:

@@ -15,6 +15,7 @@ class DirectoryLock:
     """Held from construction to `release`; a killed process releases it too, as the kernel closes its files."""
 
     def __init__(self, directory: Path) -> None:
+        self.held = False
         self._file: IO[str] = (directory / "lock").open("a+", encoding="ascii")
         if sys.platform == "win32":
             return  # there is no flock: two servers on one directory are the operator's care there
@@ -28,6 +29,7 @@ class DirectoryLock:
                 f"The data directory {directory} is in use by another server (process {holder}). "
                 "Stop that one, or choose another directory."
             ) from error
+        self.held = True
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()

@@ -46,7 +46,7 @@ class SQLiteDatabase:
 
     def __init__(self, path: Path, *, readers: int = READERS) -> None:
         self.commits = 0
-        """Commits that kept something, so far: one for each batch of writes."""
+        """Commits so far: one for each batch of writes."""
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._writes: _Jobs = queue.SimpleQueue()

@@ -1,0 +1,82 @@
+"""Objects for tests: each builder fills in everything, and a test names only what it is about."""
+
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from proxy.schema.assistants import Assistant
+from proxy.schema.messages import Content, Message, Text, TextContent
+from proxy.schema.runs import Run
+from proxy.schema.steps import MessageCreation, MessageCreationDetails, RunStep
+from proxy.schema.threads import Thread
+from proxy.store.keys import KeyRow
+
+AT = 1_750_000_000
+"""The second in which everything was created, unless a test says otherwise."""
+
+_numbers = count(1)
+
+
+def an_id(prefix: str) -> str:
+    """As long as a real one, and telling which object of the test run it is."""
+    return f"{prefix}_{next(_numbers):024d}"
+
+
+def an_assistant(**given: Any) -> Assistant:
+    return Assistant(**{"id": an_id("asst"), "created_at": AT, "model": "tiny"} | given)
+
+
+def a_thread(**given: Any) -> Thread:
+    return Thread(**{"id": an_id("thread"), "created_at": AT} | given)
+
+
+def a_message(text: str = "Hello", **given: Any) -> Message:
+    content: list[Content] = [TextContent(text=Text(value=text))]
+    defaults = {"id": an_id("msg"), "created_at": AT, "thread_id": "thread_of_tests", "role": "user"}
+    return Message(**defaults | {"content": content} | given)
+
+
+def a_run(**given: Any) -> Run:
+    defaults = {
+        "id": an_id("run"),
+        "created_at": AT,
+        "assistant_id": "asst_of_tests",
+        "thread_id": "thread_of_tests",
+        "expires_at": AT + 600,
+        "model": "tiny",
+    }
+    return Run(**defaults | given)
+
+
+def a_step(**given: Any) -> RunStep:
+    """A message creation step, unless `type` and `step_details` say otherwise."""
+    defaults = {
+        "id": an_id("step"),
+        "created_at": AT,
+        "run_id": "run_of_tests",
+        "assistant_id": "asst_of_tests",
+        "thread_id": "thread_of_tests",
+        "type": "message_creation",
+        "expires_at": AT + 600,
+        "step_details": MessageCreationDetails(message_creation=MessageCreation(message_id="msg_of_tests")),
+    }
+    return RunStep(**defaults | given)
+
+
+def a_key(**given: Any) -> KeyRow:
+    number = next(_numbers)
+    defaults = {
+        "id": f"key_{number}",
+        "project": "home",
+        "name": "a key",
+        "hint": f"sk-{number:08d}",
+        "digest": f"{number:064x}",
+        "created_at": AT,
+    }
+    return KeyRow(**defaults | given)
+
+
+def changed(answered: msgspec.Struct, **given: Any) -> Any:
+    """The same object with other values."""
+    return msgspec.structs.replace(answered, **given)
