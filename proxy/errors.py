@@ -9,7 +9,8 @@ APIError
  │   └─ TooLarge          413
  └─ ServerFault           500  server_error
      ├─ BadGateway        502
-     └─ Overloaded        503
+     ├─ Overloaded        503
+     └─ GatewayTimedOut   504
 
 Anyone may raise these; only `proxy.api` turns them into JSON. Retried statuses (408, 409, 429, 5xx) are never
 used for a failure that a retry cannot mend: the official clients retry them without asking.
@@ -66,6 +67,10 @@ class BadGateway(ServerFault):
 
 class Overloaded(ServerFault):
     status = 503
+
+
+class GatewayTimedOut(ServerFault):
+    status = 504
 
 
 def not_found(what: str, id: str) -> NotFound:

@@ -60,7 +60,7 @@ class Function(_Answer, frozen=True, kw_only=True):
     name: str
     description: str | UnsetType = UNSET
     parameters: dict[str, Any]
-    strict: bool
+    strict: bool = False
 
 
 class RankingOptions(_Answer, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ class RankingOptions(_Answer, frozen=True, kw_only=True):
 
 class FileSearch(_Answer, frozen=True, kw_only=True):
     max_num_results: int | UnsetType = UNSET
-    ranking_options: RankingOptions
+    ranking_options: RankingOptions = RankingOptions()
 
 
 class FunctionTool(_Answer, frozen=True, tag="function", kw_only=True):
@@ -79,7 +79,7 @@ class FunctionTool(_Answer, frozen=True, tag="function", kw_only=True):
 
 
 class FileSearchTool(_Answer, frozen=True, tag="file_search", kw_only=True):
-    file_search: FileSearch
+    file_search: FileSearch = FileSearch()
 
 
 class CodeInterpreterTool(_Answer, frozen=True, tag="code_interpreter", kw_only=True):
