@@ -1,0 +1,34 @@
+"""Run steps: list, look at."""
+
+from msgspec import Raw
+
+from proxy.errors import not_found
+from proxy.schema.pages import ListParams, Page
+from proxy.services import Services
+from proxy.store import Connection, runs, steps, threads
+
+
+async def list_run_steps(services: Services, *, project: str, thread_id: str, run_id: str, params: ListParams) -> Page:
+    async def read(db: Connection) -> Page:
+        await _check_run(db, project, thread_id, run_id)
+        return await steps.list_steps(db, project, thread_id, run_id, params)
+
+    return await services.store.read(read)
+
+
+async def get_run_step(services: Services, *, project: str, thread_id: str, run_id: str, step_id: str) -> Raw:
+    async def read(db: Connection) -> Raw:
+        step = await steps.step_json(db, project, thread_id, run_id, step_id)
+        if step is None:
+            await _check_run(db, project, thread_id, run_id)
+            raise not_found("run step", step_id)
+        return step
+
+    return await services.store.read(read)
+
+
+async def _check_run(db: Connection, project: str, thread_id: str, run_id: str) -> None:
+    if await threads.thread_state(db, project, thread_id) is None:
+        raise not_found("thread", thread_id)
+    if await runs.run_json(db, project, thread_id, run_id) is None:
+        raise not_found("run", run_id)
