@@ -1,0 +1,20 @@
+"""Servers of which only the protocol is known: the defaults of Dialect, and LM Studio, which needs one fact more."""
+
+from typing import Final
+
+from adapters.dialect import Dialect
+
+# transformers serve 5.19.0 ignores max_completion_tokens and obeys max_tokens (recording text_max_completion_tokens).
+GENERIC: Final = Dialect(name="generic", title="a chat-completions server")
+
+LM_STUDIO: Final = Dialect(
+    name="generic",
+    title="LM Studio",
+    launch_port=1234,
+    # Its own list tells the context length, the OpenAI one does not: https://lmstudio.ai/docs/developer/rest/endpoints
+    models_path="/api/v0/models",
+    advice={
+        "models": "Load a model in LM Studio, or `lms load <model>`.",
+        "context length": "Set context_length for this upstream, or load the model with `--context-length`.",
+    },
+)

@@ -1,0 +1,27 @@
+"""Ollama: facts from its documentation and issues; no recording, none runs where these tests run."""
+
+from typing import Final
+
+from adapters.dialect import Dialect
+
+OLLAMA: Final = Dialect(
+    name="ollama",
+    title="Ollama",
+    launch_port=11434,
+    max_tokens_field="max_tokens",  # https://docs.ollama.com/api/openai-compatibility lists this one
+    # tool_choice is not among the fields it supports (same page), so required and named calls are up to the model.
+    honours_parallel_tool_calls=False,
+    takes_zero_top_p=True,
+    # Prompts over num_ctx are cut without a word, so the length that a model was loaded with matters; /api/ps tells.
+    context_path="/api/ps",
+    advice={
+        "models": "`ollama pull <model>`",
+        "context length": "Set OLLAMA_CONTEXT_LENGTH for Ollama, and context_length for this upstream.",
+        "tools": "Use a model with the tag `tools`: https://ollama.com/search?c=tools",
+        "tool_choice required": "Ollama ignores tool_choice; whether a call comes is up to the model.",
+        "tool_choice named": "Ollama ignores tool_choice; whether a call comes is up to the model.",
+        "token counting": "Ollama cannot count; tokens are estimated.",
+        "embeddings": "`ollama pull` an embedding model, such as nomic-embed-text.",
+        "images": "Use a model with the tag `vision`: https://ollama.com/search?c=vision",
+    },
+)

@@ -1,0 +1,28 @@
+"""vLLM: facts of 0.32.0, each with the recording in tests/adapters/wire/vllm that shows it."""
+
+from typing import Final
+
+from adapters.dialect import Dialect
+
+_TOOLS: Final = "Start vLLM with `--enable-auto-tool-choice --tool-call-parser <parser of the model>`."
+
+VLLM: Final = Dialect(
+    name="vllm",
+    title="vLLM",
+    launch_port=8000,
+    max_tokens_field="max_completion_tokens",  # both are taken, this one wins: text_max_completion_tokens
+    honours_parallel_tool_calls=True,  # tools_auto_parallel_false: the first call of two
+    tokenize="prompt",  # tokenize_vllm_prompt: {"count", "max_model_len", "tokens"}
+    tokenize_extras={"add_special_tokens": False},
+    advice={
+        # err_tools_auto_without_parser_flags: 400 as soon as tools are sent
+        "tools": _TOOLS,
+        "tool_choice required": _TOOLS,
+        "tool_choice named": _TOOLS,
+        "parallel calls": _TOOLS + " Not every model and parser makes several calls at once.",
+        "json_schema": "If answers are endless white space, start vLLM with "
+        """`--structured-outputs-config '{"backend":"xgrammar","disable_any_whitespace":true}'`.""",
+        "embeddings": "Serve an embedding model with `vllm serve <model> --runner pooling` beside this one.",
+        "images": "Serve a model that takes images.",
+    },
+)
