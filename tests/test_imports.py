@@ -36,7 +36,7 @@ TABLE = {
         ours=("config", "adapters.doctor", "proxy.app", "proxy.key_desk", "proxy.store"), alone=("proxy",), others=()
     ),
     "config": Row(),
-    "adapters": Row(ours=("config.settings",), others=("msgspec", "aiohttp")),
+    "adapters": Row(ours=("config.settings",), others=("msgspec", "aiohttp", "multidict", "tiktoken")),
     # The map, in prose, and the version.
     "proxy": Row(others=(), pure=True),
     "proxy.app": Row(ours=OURS, others=("msgspec", "aiohttp")),
@@ -79,8 +79,13 @@ TABLE = {
             "proxy.schema",
             "proxy.services",
             "proxy.store",
+            "adapters.errors",
+            "adapters.errors",
+            "adapters.naming",
             "adapters.upstream",
         ),
+        alone=("adapters", "proxy"),
+        alone=("proxy", "adapters"),
         others=("msgspec", "jsonschema"),
     ),
     "proxy.api": Row(
@@ -133,7 +138,7 @@ def imports(module: str, source: str) -> Iterator[str]:
                     above = ".".join([*base, above] if above else base)
                 for alias in node.names:
                     inner = f"{above}.{alias.name}"
-                    yield inner if inner in MODULES or inner in {"aiohttp.web", "adapters.client"} else above
+                    yield inner if inner in MODULES or inner == "aiohttp.web" else above
 
 
 def violations(module: str, source: str) -> list[str]:
