@@ -1,0 +1,1 @@
+"""The vocabulary, against what the real service sent."""
