@@ -14,6 +14,7 @@ from pathlib import Path
 from aiohttp import web
 
 from adapters import open_upstreams
+from adapters.errors import UpstreamError
 from config.settings import Settings
 from proxy import VERSION
 from proxy.admission import may_serve
@@ -22,17 +23,28 @@ from proxy.api.sse import frame
 from proxy.clock import SystemClock
 from proxy.engine import Engine
 from proxy.services import Services
-from proxy.store import Store, keys
+from proxy.store import Store, StoreError, keys
 
 log = logging.getLogger(__name__)
 
 
+class NotAdmitted(Exception):
+    """It may not serve as it is asked to. Says why, and what to do."""
+
+
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """Everything an operation may use, opened; closed again in reverse order, runs first."""
+    """Everything an operation may use, opened; closed again in reverse order, runs first.
+
+    Raises `NotAdmitted`, before a model server is launched or a run is taken up, StoreError, UpstreamError and OSError.
+    """
     clock = SystemClock()
     store = await Store.open(Path(settings.data), clock)
     try:
+        any_key = await store.read(keys.any_key)
+        refusal = may_serve(settings.server.host, any_key, settings.server.allow_anonymous)
+        if refusal is not None:
+            raise NotAdmitted(refusal)
         upstreams = await open_upstreams(settings)
         try:
             engine = Engine(store=store, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
@@ -49,12 +61,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
 async def _serve(settings: Settings) -> int:
     async with open_services(settings) as services:
-        any_key = await services.store.read(keys.any_key)
         host = settings.server.host
-        refusal = may_serve(host, any_key=any_key, allow_anonymous=settings.server.allow_anonymous)
-        if refusal is not None:
-            sys.stderr.write(f"understudy: {refusal}\n")
-            return 2
         runner = web.AppRunner(
             http_face(services),
             access_log=None,
@@ -99,6 +106,16 @@ async def _until_told_to_stop() -> None:
 
 
 def serve(settings: Settings) -> int:
-    """Serve until SIGINT or SIGTERM. Returns the exit status: 0 stopped, 1 could not listen, 2 refused to."""
+    """Serve until SIGINT or SIGTERM. Returns the exit status: 0 stopped, 1 could not start, 2 refused to."""
     logging.basicConfig(level=settings.log.level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    return asyncio.run(_serve(settings))
+    try:
+        return asyncio.run(_serve(settings))
+    except KeyboardInterrupt:  # while it was starting; later, SIGINT is an ordinary end
+        return 0
+    except NotAdmitted as refusal:
+        sys.stderr.write(f"understudy: {refusal}\n")
+        return 2
+    except (StoreError, UpstreamError, OSError) as failure:
+        log.debug("the traceback", exc_info=True)
+        sys.stderr.write(f"understudy: {failure}\n")
+        return 1
