@@ -132,7 +132,7 @@ class ModelServer:
         """By the server's tokenizer, without the tokens that a template adds; estimated where that fails."""
         if self._can_count and texts:
             try:
-                return await self._counted(model, texts)
+                return await self.count_exactly(model, texts)
             except UpstreamError as failure:
                 # An address that is not there will not come; a server that is down may.
                 self._can_count = not isinstance(failure, Refused | SpokeNonsense)
@@ -144,7 +144,8 @@ class ModelServer:
                 )
         return await ranks.estimate(texts)
 
-    async def _counted(self, model: str, texts: Sequence[str]) -> list[int]:
+    async def count_exactly(self, model: str, texts: Sequence[str]) -> list[int]:
+        """By the server's tokenizer. Raises UpstreamError where it cannot."""
         places = asyncio.Semaphore(COUNTED_AT_ONCE)
 
         async def count(text: str) -> int:
