@@ -1,6 +1,5 @@
 """The command line, as a process of its own."""
 
-import os
 import re
 import sqlite3
 import subprocess
@@ -13,21 +12,7 @@ import run
 from config.loading import FLAGS
 from proxy import VERSION
 from proxy.keys import digest_of
-
-ROOT = Path(__file__).parents[1]
-PLAIN = {name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
-
-
-def command(*arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", ROOT / "run.py", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        env=PLAIN | environ,
-    )
+from tests.command_line import PLAIN, ROOT, command
 
 
 def test_help_names_the_commands() -> None:
