@@ -1,0 +1,62 @@
+"""`python -m bench [name …]`: run the measurements, print a row for each figure, and say which targets were met."""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from bench import deltas, first_token, prompts, requests, starting
+from bench.figures import HEADING, Row
+from bench.machine import Machine, this_machine
+from bench.processes import ROOT
+from bench.setting import TINY, Setting, Sizes, prepared
+
+MEASUREMENTS: dict[str, Callable[[Setting], Iterator[Row]]] = {
+    "start": starting.measure,
+    "first-token": first_token.measure,
+    "deltas": deltas.measure,
+    "prompt": prompts.measure,
+    "lists": requests.lists,
+    "passthrough": requests.passthrough,
+    "commits": requests.commits,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("name", nargs="*", choices=[[], *MEASUREMENTS], help=", ".join(MEASUREMENTS) + " (all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the machine and the rows there, too")
+    parser.add_argument("--tiny", action="store_true", help="hardly measure, only see that everything works")
+    parser.add_argument(
+        "--directory", type=Path, default=ROOT / "build", metavar="DIR", help="whose disk is measured (./build)"
+    )
+    parser.add_argument("--profile", type=Path, metavar="FILE", help="run our server under cProfile, for its numbers")
+    arguments = parser.parse_args()
+    sizes = TINY if arguments.tiny else Sizes()
+    arguments.directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=arguments.directory, prefix="bench-") as directory:
+        machine, rows = run(arguments.name or list(MEASUREMENTS), sizes, Path(directory), arguments.profile)
+    if arguments.json is not None:
+        report = msgspec.json.encode({"machine": machine, "rows": rows})
+        arguments.json.write_bytes(msgspec.json.format(report, indent=2) + b"\n")
+    return 0
+
+
+def run(names: Sequence[str], sizes: Sizes, directory: Path, profile: Path | None) -> tuple[Machine, list[Row]]:
+    machine = this_machine(directory)
+    for field in machine.__struct_fields__:
+        print(f"{field}: {getattr(machine, field)}")
+    print(f"\n{HEADING}", flush=True)
+    rows = []
+    with prepared(sizes, directory, profile=profile) as setting:
+        for name in names:
+            for row in MEASUREMENTS[name](setting):
+                print(row.line(), flush=True)
+                rows.append(row)
+    return machine, rows
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
