@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from adapters.chat import FinishReason, Usage
 
@@ -80,7 +80,7 @@ class WireChunk(Struct):
     choices: list[WireChoice] | None = None
     usage: WireUsage | None = None
     object: str | None = None
-    error: Raw | None = None
+    error: Any = None  # whatever it is: `Raw | None` takes null only
     message: str | None = None
     code: int | str | None = None
 
