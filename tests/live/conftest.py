@@ -23,10 +23,18 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def address(server: servers.ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where our server listens, with that model server behind it."""
-    with understudy.serving(server.url, directory=tmp_path_factory.mktemp("understudy")) as url:
-        yield url
+def serving(server: servers.ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[understudy.Serving]:
+    """Our server, with that model server behind it."""
+    with understudy.serving(server.url, directory=tmp_path_factory.mktemp("understudy")) as ours:
+        yield ours
+
+
+@pytest.fixture
+def address(serving: understudy.Serving) -> Iterator[str]:
+    """Where our server listens. What it logs meanwhile is printed: pytest shows it if the test fails."""
+    seen = len(serving.log.read_text())
+    yield serving.address
+    print(serving.log.read_text()[seen:])
 
 
 @pytest.fixture

@@ -285,7 +285,7 @@ RECIPES: Mapping[str, Recipe] = {
         made_from=(LLAMA_CPP_PYTHON, "requirements-llama-server.txt"),
         command="""
             $bin/llama-server -m $model/tiny.gguf --alias tiny --host 127.0.0.1 --port $port
-            --jinja -c 8192 -np 4 --metrics --slots -t 2
+            --jinja -c 8192 -np 4 --metrics --slots -t 1
         """,
         gauge="llamacpp:requests_processing",
     ),

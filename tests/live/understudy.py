@@ -9,15 +9,21 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30
 STOP_SECONDS = 30
 
 
+class Serving(NamedTuple):
+    address: str
+    log: Path
+
+
 @contextlib.contextmanager
-def serving(upstream: str, *, directory: Path) -> Iterator[str]:
-    """Give the base address of a server that asks `upstream` and keeps its data in `directory`."""
+def serving(upstream: str, *, directory: Path) -> Iterator[Serving]:
+    """Run a server that asks `upstream` and keeps its data and its log in `directory`."""
     log = directory / "understudy.log"
     command = [
         sys.executable,
@@ -36,7 +42,7 @@ def serving(upstream: str, *, directory: Path) -> Iterator[str]:
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        yield _address(process, log)
+        yield Serving(_address(process, log), log)
         assert process.poll() is None, f"the server ended by itself:\n{log.read_text()}"
     finally:
         process.send_signal(signal.SIGTERM)
