@@ -1,11 +1,12 @@
 """Examines a model server: tries what runs need of it, and says which of its flags to change for what is missing."""
 
 import textwrap
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from adapters.checks import CHECKS, Patient, Verdict
-from adapters.detect import identify
+from adapters.detect import identify, on_this_machine
 from adapters.dialect import Capability
 from adapters.dialects import DIALECTS
 from adapters.errors import UpstreamError
@@ -36,6 +37,13 @@ class Report(Struct, frozen=True, kw_only=True):
         """Whether runs work at all: it has a model, and the model talks."""
         verdicts = {finding.what: finding.verdict for finding in self.findings}
         return verdicts.get("models") == "yes" and verdicts.get("streaming", "no") != "no"
+
+
+async def examine_all(settings: Sequence[UpstreamSettings]) -> list[Report]:
+    """One after another, as they share a machine more often than not; without any, those that run on this one."""
+    found = [] if settings else await on_this_machine()
+    wanted = settings or [UpstreamSettings(url=each.url, dialect=each.dialect.name) for each in found]
+    return [await examine(each) for each in wanted]
 
 
 async def examine(settings: UpstreamSettings, *, model: str | None = None) -> Report:

@@ -1,11 +1,13 @@
 """The command line, as a process of its own."""
 
+import asyncio
 import re
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import run
@@ -13,6 +15,7 @@ from config.loading import FLAGS
 from proxy import VERSION
 from proxy.keys import digest_of
 from tests.command_line import PLAIN, ROOT, command
+from tests.scripted_upstream import scripted_upstream
 
 
 def test_help_names_the_commands() -> None:
@@ -160,3 +163,22 @@ def test_a_database_of_a_newer_version(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "newer" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+async def test_doctor_on_a_server() -> None:
+    async with scripted_upstream(flavour="vllm", models=["tiny"]) as upstream:
+        shown = await asyncio.to_thread(command, "doctor", "--upstream", upstream.url)
+        told = await asyncio.to_thread(command, "doctor", "--json", "--upstream", upstream.url)
+
+    assert upstream.url in shown.stdout.splitlines()[0]
+    assert "model tiny" in shown.stdout.splitlines()[0]
+    (report,) = msgspec.json.decode(told.stdout)
+    assert (report["url"], report["model"]) == (upstream.url, "tiny")
+    assert {finding["what"] for finding in report["findings"]} >= {"models", "context length", "streaming"}
+    assert (shown.returncode, shown.stderr) == (told.returncode, told.stderr) == (0, "")
+
+
+def test_doctor_where_nothing_answers() -> None:
+    done = command("doctor", "--upstream", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "no model server answers here" in done.stdout
