@@ -32,9 +32,7 @@ class Row(Struct, frozen=True, kw_only=True):
 
 # A module belongs to the longest name here that it begins with.
 TABLE = {
-    "run": Row(
-        ours=("config", "adapters.doctor", "proxy.app", "proxy.key_desk", "proxy.store"), alone=("proxy",), others=()
-    ),
+    "run": Row(ours=("config", "adapters.doctor", "proxy.app", "proxy.key_desk", "proxy.store"), alone=("proxy",)),
     "config": Row(),
     "adapters": Row(ours=("config.settings",), others=("msgspec", "aiohttp", "multidict", "tiktoken")),
     # The map, in prose, and the version.
