@@ -92,9 +92,11 @@ class Store:
 
     async def aclose(self) -> None:
         """Finish what was submitted, close, and let others have the directory."""
-        await self._database.aclose()
-        if self._lock is not None:
-            self._lock.release()
+        try:
+            await self._database.aclose()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
 
     async def _migrate(self, clock: Clock) -> None:
         """Each migration in a transaction of its own."""

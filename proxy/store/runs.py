@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
+from proxy.errors import not_found
 from proxy.schema.pages import ListParams, Page
 from proxy.schema.runs import Run, RunStatus
 from proxy.store.database import Connection, Row
@@ -38,11 +39,13 @@ class StoredRun(Struct, frozen=True, kw_only=True):
 async def insert_run(
     db: Connection, project: str, run: Run, *, progress: bytes, owner: str | None, lease_until: float | None
 ) -> None:
-    """`owner` and `lease_until` (Unix seconds) come together, or not at all."""
-    await db.run(
+    """`owner` and `lease_until` (Unix seconds) come together, or not at all. Raises `NotFound` without its thread."""
+    inserted = await db.run(
         """
         INSERT INTO runs (id, project, thread_id, created_at, status, expires_at, owner, lease_until, progress, doc)
-        VALUES (:id, :project, :thread_id, :created_at, :status, :expires_at, :owner, :lease_until, :progress, :doc)
+        SELECT :id, project, id, :created_at, :status, :expires_at, :owner, :lease_until, :progress, :doc
+          FROM threads
+         WHERE id = :thread_id AND project = :project
         """,
         {
             "id": run.id,
@@ -57,6 +60,8 @@ async def insert_run(
             "doc": to_doc(run),
         },
     )
+    if not inserted:
+        raise not_found("thread", run.thread_id)
 
 
 async def find_run(db: Connection, project: str, thread_id: str, run_id: str) -> StoredRun | None:

@@ -20,7 +20,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -51,9 +51,12 @@ class SQLiteDatabase:
         self._closed = False
         self._writes: _Jobs = queue.SimpleQueue()
         self._reads: _Jobs = queue.SimpleQueue()
-        writing = _open(path)
+        with ExitStack() as opened:
+            writing = opened.enter_context(closing(_open(path)))
+            reading = [opened.enter_context(closing(_open(path, reading=True))) for _ in range(readers)]
+            opened.pop_all()  # all or none; from here on the threads close them
         self._writer = _thread("store-writer", self._write, writing)
-        self._readers = [_thread(f"store-reader-{n}", self._read, _open(path, reading=True)) for n in range(readers)]
+        self._readers = [_thread(f"store-reader-{n}", self._read, raw) for n, raw in enumerate(reading)]
 
     async def write(self, work: Work[T]) -> T:
         return await self._submit(self._writes, work)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from msgspec import Raw
 
+from proxy.errors import NotFound
 from proxy.runs.lifecycle import is_terminal
 from proxy.schema.pages import ListParams
 from proxy.schema.runs import Run, RunStatus
@@ -18,6 +19,7 @@ from proxy.store.runs import (
     StoredRun,
     claim_run,
     count_interruption,
+    drop_claims,
     find_run,
     insert_run,
     lapsed_runs,
@@ -151,7 +153,7 @@ async def test_a_run_of_a_deleted_thread_is_gone(store: Store, thread: Thread) -
     assert await store.write(lambda db: delete_thread(db, HOME, thread.id))
     assert not await store.write(lambda db: save_run(db, changed(run, status=IN_PROGRESS), was=QUEUED))
     assert await store.write(lambda db: count_interruption(db, run.id)) == 0
-    with pytest.raises(ConstraintBroken, match="FOREIGN KEY"):
+    with pytest.raises(NotFound, match=f"No thread found with id '{thread.id}'"):
         await insert(store, thread)
 
 
@@ -183,6 +185,13 @@ async def test_an_owner_keeps_all_of_its_runs_at_once(store: Store, thread: Thre
     assert await store.write(lambda db: renew_leases(db, "me", 50.0)) == len(mine)
     assert await store.write(lambda db: renew_leases(db, "nobody", 50.0)) == 0
     assert await store.read(lambda db: lapsed_runs(db, 49.0, 10)) == [yours.id]
+
+
+async def test_all_claims_can_be_forgotten(store: Store, thread: Thread) -> None:
+    claimed = [await insert(store, thread, owner=owner, lease_until=5.0) for owner in ("me", "you")]
+    unclaimed = await insert(store, thread)
+    assert await store.write(drop_claims) == len(claimed)
+    assert [(await stored(store, run)).owner for run in (*claimed, unclaimed)] == [None] * 3
 
 
 async def test_lapsed_are_those_that_somebody_should_work_on_and_nobody_does(store: Store, thread: Thread) -> None:

@@ -1,0 +1,120 @@
+"""Every list and every question that is asked often is served by an index, and no list is sorted."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from proxy.schema.pages import ListMessagesParams, ListParams, ListThreadsParams
+from proxy.schema.runs import RunStatus
+from proxy.store import Connection, Store, assistants, keys, messages, runs, steps, threads
+from proxy.store.database import Params, Row
+from tests.builders import a_run, an_assistant
+
+
+class Explaining:
+    """A connection that notes how SQLite means to run each statement."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+        self.plans: list[str] = []
+
+    async def one(self, sql: str, params: Params) -> Row | None:
+        await self._explain(sql, params)
+        return await self._db.one(sql, params)
+
+    async def all(self, sql: str, params: Params) -> list[Row]:
+        await self._explain(sql, params)
+        return await self._db.all(sql, params)
+
+    async def run(self, sql: str, params: Params) -> int:
+        await self._explain(sql, params)
+        return await self._db.run(sql, params)
+
+    async def _explain(self, sql: str, params: Params) -> None:
+        plan = await self._db.all(f"EXPLAIN QUERY PLAN {sql}", params)
+        self.plans.append("; ".join(row["detail"] for row in plan))
+
+
+async def plans_of(store: Store, question: Callable[[Connection], Awaitable[object]]) -> list[str]:
+    async def work(db: Connection) -> list[str]:
+        explaining = Explaining(db)
+        await question(explaining)
+        return explaining.plans
+
+    return await store.write(work)
+
+
+ORDERS = [ListParams(order="asc"), ListParams(order="desc")]
+
+
+@pytest.mark.parametrize("params", ORDERS, ids=["asc", "desc"])
+async def test_lists_are_read_from_their_index(store: Store, params: ListParams) -> None:
+    of_thread = ListMessagesParams(order=params.order)
+    of_run = ListMessagesParams(order=params.order, run_id="r")
+    tagged = ListThreadsParams(order=params.order, metadata={"a": "1"})
+    indexes = {
+        "assistants_listed (project=?)": lambda db: assistants.list_assistants(db, "p", params),
+        "threads_listed (project=?)": lambda db: threads.list_threads(db, "p", ListThreadsParams(order=params.order)),
+        "messages_listed (thread_id=?)": lambda db: messages.list_messages(db, "p", "t", of_thread),
+        "messages_listed_by_run (run_id=?)": lambda db: messages.list_messages(db, "p", "t", of_run),
+        "runs_listed (thread_id=?)": lambda db: runs.list_runs(db, "p", "t", params),
+        "steps_listed (run_id=?)": lambda db: steps.list_steps(db, "p", "t", "r", params),
+    }
+    for index, question in indexes.items():
+        table = index.split("_")[0]
+        assert await plans_of(store, question) == [f"SEARCH {table} USING INDEX {index}"]
+    (plan,) = await plans_of(store, lambda db: threads.list_threads(db, "p", tagged))
+    assert plan.startswith("SEARCH threads USING INDEX threads_listed (project=?); ")
+    assert "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize("params", ORDERS, ids=["asc", "desc"])
+@pytest.mark.parametrize("side", ["after", "before"])
+async def test_a_page_begins_at_its_cursor(store: Store, params: ListParams, side: str) -> None:
+    cursor = an_assistant()
+    await store.write(lambda db: assistants.insert_assistant(db, "p", cursor))
+    paged = ListParams(order=params.order, **{side: cursor.id})
+    looked_up, listed = await plans_of(store, lambda db: assistants.list_assistants(db, "p", paged))
+    assert looked_up.startswith("SEARCH assistants USING INDEX sqlite_autoindex_assistants_1 (id=?)")
+    beyond = ">" if (params.order == "asc") is (side == "after") else "<"
+    # SQLite takes a rowid out of a comparison of rows, so within one second it skips entries of the index one by one.
+    assert listed == f"SEARCH assistants USING INDEX assistants_listed (project=? AND created_at{beyond}?)"
+
+
+async def test_the_questions_of_the_engine_have_their_indexes(store: Store) -> None:
+    def newest(db: Connection) -> Awaitable[object]:
+        return messages.newest_messages(db, "t", from_seq=1, below_seq=9, limit=5, not_of_run="r")
+
+    by_id = "USING INDEX sqlite_autoindex"
+    expected = {
+        "newest": (newest, ["SEARCH messages USING INDEX messages_in_order (thread_id=? AND seq>? AND seq<?)"]),
+        "user": (
+            lambda db: messages.has_user_message(db, "t"),
+            ["SEARCH messages USING INDEX messages_in_order (thread_id=?)"],
+        ),
+        "renew": (
+            lambda db: runs.renew_leases(db, "me", 1.0),
+            ["SEARCH runs USING INDEX runs_owned (owner=?)"],
+        ),
+        "lapsed": (lambda db: runs.lapsed_runs(db, 1.0, 5), ["SCAN runs USING INDEX runs_leased"]),
+        "overdue": (
+            lambda db: runs.overdue_runs(db, 1, 5),
+            ["SEARCH runs USING INDEX runs_expiring (expires_at<?)"],
+        ),
+        "steps": (
+            lambda db: steps.steps_of_run(db, "r"),
+            ["SEARCH steps USING INDEX steps_listed (run_id=?)"],
+        ),
+        "save": (
+            lambda db: runs.save_run(db, a_run(status=RunStatus.FAILED), was=RunStatus.QUEUED),
+            [f"SEARCH runs {by_id}_runs_1 (id=?)"],
+        ),
+        "claim": (
+            lambda db: runs.claim_run(db, "r", owner="me", lease_until=2.0, now=1.0),
+            [f"SEARCH runs {by_id}_runs_1 (id=?)"],
+        ),
+        "lock": (lambda db: threads.lock_thread(db, "t", "r"), [f"SEARCH threads {by_id}_threads_1 (id=?)"]),
+        "key": (lambda db: keys.find_keys_by_hint(db, "sk-"), ["SEARCH keys USING INDEX keys_hinted (hint=?)"]),
+    }
+    for name, (question, plans) in expected.items():
+        assert (name, await plans_of(store, question)) == (name, plans)
