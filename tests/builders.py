@@ -24,21 +24,23 @@ def an_id(prefix: str) -> str:
 
 
 def an_assistant(**given: Any) -> Assistant:
-    return Assistant(**{"id": an_id("asst"), "created_at": AT, "model": "tiny"} | given)
+    defaults: dict[str, Any] = {"id": an_id("asst"), "created_at": AT, "model": "tiny"}
+    return Assistant(**defaults | given)
 
 
 def a_thread(**given: Any) -> Thread:
-    return Thread(**{"id": an_id("thread"), "created_at": AT} | given)
+    defaults: dict[str, Any] = {"id": an_id("thread"), "created_at": AT}
+    return Thread(**defaults | given)
 
 
 def a_message(text: str = "Hello", **given: Any) -> Message:
     content: list[Content] = [TextContent(text=Text(value=text))]
-    defaults = {"id": an_id("msg"), "created_at": AT, "thread_id": "thread_of_tests", "role": "user"}
+    defaults: dict[str, Any] = {"id": an_id("msg"), "created_at": AT, "thread_id": "thread_of_tests", "role": "user"}
     return Message(**defaults | {"content": content} | given)
 
 
 def a_run(**given: Any) -> Run:
-    defaults = {
+    defaults: dict[str, Any] = {
         "id": an_id("run"),
         "created_at": AT,
         "assistant_id": "asst_of_tests",
@@ -51,7 +53,7 @@ def a_run(**given: Any) -> Run:
 
 def a_step(**given: Any) -> RunStep:
     """A message creation step, unless `type` and `step_details` say otherwise."""
-    defaults = {
+    defaults: dict[str, Any] = {
         "id": an_id("step"),
         "created_at": AT,
         "run_id": "run_of_tests",
@@ -66,7 +68,7 @@ def a_step(**given: Any) -> RunStep:
 
 def a_key(**given: Any) -> KeyRow:
     number = next(_numbers)
-    defaults = {
+    defaults: dict[str, Any] = {
         "id": f"key_{number}",
         "project": "home",
         "name": "a key",
