@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-DIRECTORY = Path(os.environ.get("UNDERSTUDY_RECORDINGS", Path(__file__).resolve().parents[2] / "shared" / "recordings"))
+DIRECTORY = Path(os.environ.get("RECORDINGS", Path(__file__).resolve().parents[2] / "shared" / "recordings"))
 
 
 def scenarios(api_version: str = "v2") -> Iterator[tuple[str, dict[str, Any]]]:

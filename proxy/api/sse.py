@@ -1,6 +1,6 @@
 """From an event to the bytes of its frame; knows nothing of what events mean.
 
-Framing as recorded: `event:` line, one `data:` line, blank line. Never an `id:` line: the official client breaks on one.
+Framing as recorded: `event:` line, one `data:` line, blank line; never an `id:` line, which breaks the official client.
 """
 
 from typing import Final

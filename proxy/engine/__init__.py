@@ -1,8 +1,8 @@
 """The shell around the run core: everything about runs that awaits.
 
 `driver` plays one run, `supervisor` owns the tasks that do, `rescuer` takes up what a dead process left, `broadcast`
-hands a run's frames to those who follow it. The engine never asks which server a model is on, and nobody's leaving stops
-a run.
+hands a run's frames to those who follow it. The engine never asks which server a model is on, and nobody's leaving
+stops a run.
 """
 
 import asyncio

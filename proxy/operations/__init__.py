@@ -1,1 +1,1 @@
-"""The operations of the API, one async function each, named after the specification's operationId. They know no HTTP."""
+"""The operations of the API, one async function each, named after the specification's operationId; no HTTP here."""

@@ -78,7 +78,7 @@ async def create_thread_and_run(services: Services, *, project: str, body: Creat
         return run
 
     run = await services.store.write(save)
-    events = [ThreadCreated(thread), RunCreated(run), RunChanged(run)]
+    events: list[Event] = [ThreadCreated(thread), RunCreated(run), RunChanged(run)]
     return _begun(services, project, run, events, stream=body.stream)
 
 
