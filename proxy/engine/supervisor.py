@@ -43,10 +43,10 @@ class Supervisor:
         return self._parts.clock.precise() + self._lease_seconds
 
     async def renew(self) -> None:
-        """Keep the claims of this process. Called well within `lease_seconds`."""
+        """Keep the claims on the runs that are played here. Called well within `lease_seconds`."""
         if self._drives:
-            until = self.lease_until()
-            await self._parts.store.write(lambda db: runs.renew_leases(db, self._parts.owner, until))
+            until, played = self.lease_until(), list(self._drives)
+            await self._parts.store.write(lambda db: runs.renew_leases(db, self._parts.owner, played, until))
 
     async def aclose(self, *, patience_seconds: float) -> None:
         """Let runs end for a while; then leave the rest as they are saved, for the next start to go on with."""

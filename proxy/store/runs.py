@@ -1,5 +1,6 @@
 """Runs: questions and answers, status changes by compare-and-set, and the claims of the processes that work on them."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -145,11 +146,18 @@ async def claim_run(db: Connection, run_id: str, *, owner: str, lease_until: flo
     return changed > 0
 
 
-async def renew_leases(db: Connection, owner: str, lease_until: float) -> int:
-    """Keep all runs of an owner; how many those are."""
-    return await db.run(
-        "UPDATE runs SET lease_until = :lease_until WHERE owner = :owner", {"owner": owner, "lease_until": lease_until}
-    )
+async def renew_leases(db: Connection, owner: str, run_ids: Iterable[str], lease_until: float) -> int:
+    """Keep these runs, as far as they are the owner's; how many those are.
+
+    By name, and not all that the owner has: a claim that nobody works on must lapse.
+    """
+    renewed = 0
+    for run_id in run_ids:
+        renewed += await db.run(
+            "UPDATE runs SET lease_until = :lease_until WHERE id = :id AND owner = :owner",
+            {"id": run_id, "owner": owner, "lease_until": lease_until},
+        )
+    return renewed
 
 
 async def release_run(db: Connection, run_id: str, owner: str) -> bool:

@@ -93,8 +93,8 @@ async def test_the_questions_of_the_engine_have_their_indexes(store: Store) -> N
             ["SEARCH messages USING INDEX messages_in_order (thread_id=?)"],
         ),
         "renew": (
-            lambda db: runs.renew_leases(db, "me", 1.0),
-            ["SEARCH runs USING INDEX runs_owned (owner=?)"],
+            lambda db: runs.renew_leases(db, "me", ["r"], 1.0),
+            [f"SEARCH runs {by_id}_runs_1 (id=?)"],
         ),
         "lapsed": (lambda db: runs.lapsed_runs(db, 1.0, 5), ["SCAN runs USING INDEX runs_leased"]),
         "overdue": (

@@ -179,12 +179,13 @@ async def test_only_the_owner_releases(store: Store, thread: Thread) -> None:
     assert (await stored(store, run)).owner is None
 
 
-async def test_an_owner_keeps_all_of_its_runs_at_once(store: Store, thread: Thread) -> None:
-    mine = [await insert(store, thread, owner="me", lease_until=5.0) for _ in range(3)]
+async def test_an_owner_keeps_the_runs_that_it_names(store: Store, thread: Thread) -> None:
+    worked_on = [(await insert(store, thread, owner="me", lease_until=5.0)).id for _ in range(3)]
+    forgotten = await insert(store, thread, owner="me", lease_until=5.0)
     yours = await insert(store, thread, owner="you", lease_until=5.0)
-    assert await store.write(lambda db: renew_leases(db, "me", 50.0)) == len(mine)
-    assert await store.write(lambda db: renew_leases(db, "nobody", 50.0)) == 0
-    assert await store.read(lambda db: lapsed_runs(db, 49.0, 10)) == [yours.id]
+    assert await store.write(lambda db: renew_leases(db, "me", [*worked_on, yours.id], 50.0)) == len(worked_on)
+    assert await store.write(lambda db: renew_leases(db, "nobody", worked_on, 50.0)) == 0
+    assert await store.read(lambda db: lapsed_runs(db, 49.0, 10)) == [forgotten.id, yours.id]
 
 
 async def test_all_claims_can_be_forgotten(store: Store, thread: Thread) -> None:
