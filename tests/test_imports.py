@@ -85,7 +85,15 @@ TABLE = {
         others=("msgspec", "jsonschema"),
     ),
     "proxy.api": Row(
-        ours=("proxy.errors", "proxy.ids", "proxy.keys", "proxy.operations", "proxy.schema", "proxy.services"),
+        ours=(
+            "proxy.errors",
+            "proxy.ids",
+            "proxy.keys",
+            "proxy.operations",
+            "proxy.schema",
+            "proxy.services",
+            "proxy.tasks",
+        ),
         others=("msgspec", "aiohttp", "jsonschema"),
     ),
 }

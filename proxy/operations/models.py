@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from adapters.naming import meaning
 from adapters.upstream import Model as ServedModel
 from proxy.errors import InvalidRequest, NotFound
 from proxy.services import Services
@@ -26,11 +27,16 @@ async def list_models(services: Services) -> Models:
 
 
 async def get_model(services: Services, *, model: str) -> Model:
-    """A model of the catalogue, or a name that stands for one of them, such as one that fits an alias' pattern."""
-    for served in await services.upstreams.catalogue():
+    """A model of the catalogue, or a name that stands for one of them: by the pattern of an alias, or a retired one.
+
+    One that merely falls to the default model, as any name would, does not exist.
+    """
+    catalogue = await services.upstreams.catalogue()
+    for served in catalogue:
         if served.id == model:
             return _answered(served)
-    if services.upstreams.knows(model):
+    meant = meaning(model, [served.id for served in catalogue], services.settings.models)
+    if meant is not None and meant[1] != "unknown":
         return _answered(ServedModel(id=model))
     raise NotFound(f"The model '{model}' does not exist", param="model", code="model_not_found")
 

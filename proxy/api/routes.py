@@ -1,0 +1,100 @@
+"""The table of what can be asked: method, path, operation. And the matcher that finds a row.
+
+A path is matched by its parts, so the base path with or without `/v1`, doubled slashes and a slash at the end all lead
+to the same row. Nothing is redirected: clients would lose their bodies on the way.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Generic, TypeVar
+
+from msgspec import Struct
+
+from proxy.operations import assistants, messages, models, runs, steps, threads
+
+Operation = Callable[..., Any]
+T = TypeVar("T")
+
+TABLE: Final[tuple[tuple[str, str, Operation], ...]] = (
+    ("POST", "/assistants", assistants.create_assistant),
+    ("GET", "/assistants", assistants.list_assistants),
+    ("GET", "/assistants/{assistant_id}", assistants.get_assistant),
+    ("POST", "/assistants/{assistant_id}", assistants.modify_assistant),
+    ("DELETE", "/assistants/{assistant_id}", assistants.delete_assistant),
+    ("POST", "/threads", threads.create_thread),
+    ("GET", "/threads", threads.list_threads),
+    ("POST", "/threads/runs", runs.create_thread_and_run),  # before the rows that would take `runs` for an id
+    ("GET", "/threads/{thread_id}", threads.get_thread),
+    ("POST", "/threads/{thread_id}", threads.modify_thread),
+    ("DELETE", "/threads/{thread_id}", threads.delete_thread),
+    ("POST", "/threads/{thread_id}/messages", messages.create_message),
+    ("GET", "/threads/{thread_id}/messages", messages.list_messages),
+    ("GET", "/threads/{thread_id}/messages/{message_id}", messages.get_message),
+    ("POST", "/threads/{thread_id}/messages/{message_id}", messages.modify_message),
+    ("DELETE", "/threads/{thread_id}/messages/{message_id}", messages.delete_message),
+    ("POST", "/threads/{thread_id}/runs", runs.create_run),
+    ("GET", "/threads/{thread_id}/runs", runs.list_runs),
+    ("GET", "/threads/{thread_id}/runs/{run_id}", runs.get_run),
+    ("POST", "/threads/{thread_id}/runs/{run_id}", runs.modify_run),
+    ("POST", "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs", runs.submit_tool_outputs_to_run),
+    ("POST", "/threads/{thread_id}/runs/{run_id}/cancel", runs.cancel_run),
+    ("GET", "/threads/{thread_id}/runs/{run_id}/steps", steps.list_run_steps),
+    ("GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}", steps.get_run_step),
+    ("GET", "/models", models.list_models),
+    ("GET", "/models/{model*}", models.get_model),  # names of self-hosted models contain slashes
+)
+
+NEEDS_BETA: Final = frozenset({"assistants", "threads"})
+NOT_YET: Final = {
+    "files": "Files",
+    "uploads": "Uploads",
+    "vector_stores": "Vector stores",
+}
+"""Families of the Assistants API that this version does not serve. No model server has them either."""
+
+
+class Match(Struct, Generic[T], frozen=True):
+    """What stands at a path: by method, with the ids that the path holds."""
+
+    targets: dict[str, T]
+    ids: dict[str, str]
+
+    def target(self, method: str) -> T | None:
+        return self.targets.get("GET" if method == "HEAD" else method)
+
+
+class Routes(Generic[T]):
+    def __init__(self, rows: Iterable[tuple[str, str, T]]) -> None:
+        self._paths: dict[tuple[str, ...], dict[str, T]] = {}
+        for method, path, target in rows:
+            self._paths.setdefault(parts_of(path), {})[method] = target
+
+    def match(self, parts: tuple[str, ...]) -> Match[T] | None:
+        """What stands at the first path that fits."""
+        for pattern, targets in self._paths.items():
+            ids = _fit(pattern, parts)
+            if ids is not None:
+                return Match(targets, ids)
+        return None
+
+
+def parts_of(path: str) -> tuple[str, ...]:
+    """`/v1//threads/` and `/threads` are both `("threads",)`."""
+    parts = tuple(part for part in path.split("/") if part)
+    return parts[1:] if parts[:1] == ("v1",) else parts
+
+
+def _fit(pattern: tuple[str, ...], parts: tuple[str, ...]) -> dict[str, str] | None:
+    """The ids at the places of `{names}`; `{name*}` takes all that is left."""
+    greedy = bool(pattern) and pattern[-1].endswith("*}")
+    if len(parts) < len(pattern) if greedy else len(parts) != len(pattern):
+        return None
+    ids: dict[str, str] = {}
+    for place, expected in enumerate(pattern):
+        if not expected.startswith("{"):
+            if parts[place] != expected:
+                return None
+        elif expected.endswith("*}"):
+            ids[expected[1:-2]] = "/".join(parts[place:])
+        else:
+            ids[expected[1:-1]] = parts[place]
+    return ids

@@ -1,0 +1,55 @@
+"""Services for tests: a real store in a directory, real adapters, and a clock that the test moves."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from adapters import open_upstreams
+from config.settings import Settings, UpstreamSettings
+from proxy.api.sse import frame
+from proxy.engine import Engine
+from proxy.keys import new_key
+from proxy.services import Services
+from proxy.store import Store
+from proxy.store.keys import insert_key
+from tests.builders import AT, a_key
+
+
+class StandingClock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = AT
+
+    def now(self) -> int:
+        return self.time
+
+    def precise(self) -> float:
+        return float(self.time)
+
+
+@asynccontextmanager
+async def serving(
+    directory: Path, server: UpstreamSettings, settings: Settings | None = None
+) -> AsyncIterator[Services]:
+    """Everything that stands below the HTTP face, opened and closed."""
+    settings = replace(settings or Settings(), data=str(directory), upstreams=[server])
+    clock = StandingClock()
+    upstreams = await open_upstreams(settings)
+    store = await Store.open(directory, clock)
+    engine = Engine(store=store, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
+    try:
+        yield Services(settings=settings, clock=clock, store=store, upstreams=upstreams, engine=engine)
+    finally:
+        await engine.aclose(patience_seconds=0.1)
+        await store.aclose()
+        await upstreams.aclose()
+
+
+async def give_key(services: Services, project: str) -> str:
+    """Make a key of a project; its secret."""
+    secret, hint, digest = new_key()
+    await services.store.write(lambda db: insert_key(db, a_key(project=project, hint=hint, digest=digest)))
+    return secret
