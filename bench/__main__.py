@@ -17,6 +17,7 @@ MEASUREMENTS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "start": starting.measure,
     "first-token": first_token.measure,
     "deltas": deltas.measure,
+    "streams": deltas.streams,
     "prompt": prompts.measure,
     "lists": requests.lists,
     "passthrough": requests.passthrough,

@@ -58,6 +58,15 @@ def resident_megabytes(process_id: int) -> float | None:
     return kilobytes / 1024
 
 
+def processor_seconds(process_id: int) -> float | None:
+    """What the process has used of its cores so far; None where there is no /proc to ask."""
+    try:
+        fields = Path(f"/proc/{process_id}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -12,6 +12,7 @@ from bench.processes import Server
 from bench.scripts import Script
 from bench.wire import Connection
 
+TOKEN_EVERY_MS = 20
 QUESTION = "What is the capital of France?"
 
 
@@ -20,6 +21,8 @@ class Sizes(Struct, frozen=True, kw_only=True):
     first_tokens: int = 200
     answer_tokens: int = 20_000
     answers: int = 9
+    streams: int = 64
+    stream_tokens: int = 200
     short_thread: int = 100
     long_thread: int = 10_000
     prompts: int = 60
@@ -34,6 +37,8 @@ TINY = Sizes(
     first_tokens=2,
     answer_tokens=50,
     answers=2,
+    streams=3,
+    stream_tokens=5,
     short_thread=4,
     long_thread=40,
     prompts=2,
@@ -89,6 +94,7 @@ def scripts(sizes: Sizes) -> dict[str, Script]:
         "late word": Script(delay_ms=20),
         "answer": Script(tokens=sizes.answer_tokens),
         "burst": Script(tokens=sizes.answer_tokens, pace="burst"),
+        "stream": Script(tokens=sizes.stream_tokens, every_ms=TOKEN_EVERY_MS),
         "narrow": Script(context=context_for(sizes.short_thread)),
     }
 

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.scripts import Script
-from bench.wire import HEAD_END, Head, dechunked, ends
+from bench.wire import Head, Incoming
 
 _TOKEN: Final = "word "
 CONTENT: Final = b'"content":"word'
@@ -46,7 +46,7 @@ class Exchange(asyncio.Protocol):
     def __init__(self, served: Sequence[str], seen: Seen) -> None:
         self._served = served
         self._seen = seen
-        self._buffer = bytearray()
+        self._incoming = Incoming()
         self._answering: asyncio.Task[None] | None = None
         self._writable: asyncio.Future[None] | None = None
 
@@ -71,19 +71,10 @@ class Exchange(asyncio.Protocol):
             self._writable = None
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        start = self._buffer.find(HEAD_END)
-        if start < 0:
-            return
-        head = Head(bytes(self._buffer[:start]))
-        body = memoryview(self._buffer)[start + len(HEAD_END) :]
-        complete, body_bytes = ends(head, body), bytes(body)
-        body.release()
-        if not complete:
-            return
-        at = time.perf_counter()
-        self._buffer.clear()
-        self._answer(head, dechunked(body_bytes) if head.chunked else body_bytes, at)
+        if self._incoming.add(data):
+            at = time.perf_counter()
+            head, body = self._incoming.take()
+            self._answer(head, body, at)
 
     def _answer(self, head: Head, body: bytes, at: float) -> None:
         match head.first.split(" ")[:2]:
@@ -110,11 +101,11 @@ class Exchange(asyncio.Protocol):
         if script.delay_ms:
             await asyncio.sleep(script.delay_ms / 1000)
         first, token, last = _chunks(script)
-        write, turn = self._transport.write, script.pace == "turn"
+        write, pause = self._transport.write, None if script.pace == "burst" else script.every_ms / 1000
         write(first)
         for _ in range(script.tokens):
-            if turn:
-                await asyncio.sleep(0)
+            if pause is not None:
+                await asyncio.sleep(pause)
             if self._writable is not None:
                 await self._writable
             write(token)

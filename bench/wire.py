@@ -6,8 +6,8 @@ It knows what our two servers send and no more: a `Content-Length`, or chunks wi
 import selectors
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -30,14 +30,40 @@ class Head:
         self.length = int(fields.get("content-length", "0"))
 
 
-class _Bytes(Protocol):
-    def __len__(self) -> int: ...
-    def __getitem__(self, part: slice, /) -> Any: ...
+class Incoming:
+    """A message as it comes, read by read."""
 
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._body_at = 0
+        self.head: Head | None = None
 
-def ends(head: Head, body: _Bytes) -> bool:
-    """Whether `body`, all that has come behind the head, is complete."""
-    return bytes(body[-len(_LAST_CHUNK) :]) == _LAST_CHUNK if head.chunked else len(body) >= head.length
+    def add(self, data: bytes) -> bool:
+        """Whether the message is complete."""
+        self._bytes += data
+        if self.head is None:
+            end = self._bytes.find(HEAD_END)
+            if end < 0:
+                return False
+            self.head, self._body_at = Head(bytes(self._bytes[:end])), end + len(HEAD_END)
+        if self.head.chunked:
+            return self._bytes.endswith(_LAST_CHUNK, self._body_at)
+        return len(self._bytes) - self._body_at >= self.head.length
+
+    def take(self) -> tuple[Head, bytes]:
+        """The complete message; the next one may follow."""
+        assert self.head is not None
+        head, body = self.head, bytes(self._bytes[self._body_at :])
+        self._bytes.clear()
+        self.head = None
+        return head, dechunked(body) if head.chunked else body
+
+    def take_answer(self) -> bytes:
+        """The body of a 200."""
+        head, body = self.take()
+        if not head.first.startswith("HTTP/1.1 200"):
+            raise Failed(f"{head.first}: {body[:2000]!r}")
+        return body
 
 
 def dechunked(body: bytes) -> bytes:
@@ -89,10 +115,10 @@ class Connection:
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The decoded JSON of a 200."""
         self.socket.sendall(self.encoded(method, path, body))
-        received = b""
-        while (content := _complete(received)) is None:
-            received += self._read()
-        return msgspec.json.decode(content)
+        incoming = Incoming()
+        while not incoming.add(self.read()):
+            pass
+        return msgspec.json.decode(incoming.take_answer())
 
     def stream(self, path: str, body: Any, *, marker: bytes) -> Streamed:
         """Ask, and read the answer to its end; `marker` stands in its first event of interest."""
@@ -103,14 +129,14 @@ class Connection:
         self.socket.sendall(request)
         seen = b""
         while not first:
-            seen += self._read()
+            seen += self.read()
             if marker in seen:
                 first = time.perf_counter()
             elif seen.endswith(_STREAM_END) or not seen.startswith(b"HTTP/1.1 200"):
                 raise Failed(f"{path}: {marker!r} did not come: {seen[-2000:]!r}")
         pieces, last = [seen], seen
         while not last.endswith(_STREAM_END):
-            last = self._read()
+            last = self.read()
             if len(last) < len(_STREAM_END):  # the end itself came in two reads
                 last = pieces.pop() + last
             pieces.append(last)
@@ -120,14 +146,16 @@ class Connection:
             raise Failed(f"{path}: not a stream: {head!r}")
         return Streamed(asked=asked, first=first, ended=ended, body=dechunked(content))
 
-    def _read(self) -> bytes:
+    def read(self) -> bytes:
         data = self.socket.recv(_READ_BYTES)
         if not data:
             raise Failed("the server closed the connection")
         return data
 
 
-def all_answered(connections: Sequence[Connection], requests: Iterator[bytes]) -> tuple[int, float]:
+def all_answered(
+    connections: Sequence[Connection], requests: Iterator[bytes], *, check: Callable[[bytes], None] | None = None
+) -> tuple[int, float]:
     """Keep every connection busy until no request is left: how many were answered, and in how many seconds."""
     answered = 0
     with selectors.DefaultSelector() as selector:
@@ -135,31 +163,18 @@ def all_answered(connections: Sequence[Connection], requests: Iterator[bytes]) -
         for connection in connections:
             if (request := next(requests, None)) is not None:
                 connection.socket.sendall(request)
-                selector.register(connection.socket, selectors.EVENT_READ, (connection, bytearray()))
+                selector.register(connection.socket, selectors.EVENT_READ, (connection, Incoming()))
         while selector.get_map():
             for key, _ in selector.select(TIMEOUT_SECONDS):
-                connection, received = key.data
-                received += connection._read()
-                if _complete(bytes(received)) is None:
+                connection, incoming = key.data
+                if not incoming.add(connection.read()):
                     continue
-                received.clear()
+                body = incoming.take_answer()
+                if check is not None:
+                    check(body)
                 answered += 1
                 if (request := next(requests, None)) is not None:
                     connection.socket.sendall(request)
                 else:
                     selector.unregister(connection.socket)
         return answered, time.perf_counter() - started
-
-
-def _complete(received: bytes) -> bytes | None:
-    """The body, if it is all there."""
-    start = received.find(HEAD_END)
-    if start < 0:
-        return None
-    head, body = Head(received[:start]), received[start + len(HEAD_END) :]
-    if not ends(head, body):
-        return None
-    content = dechunked(body) if head.chunked else body
-    if not head.first.startswith("HTTP/1.1 200"):
-        raise Failed(f"{head.first}: {content[:2000]!r}")
-    return content
