@@ -1,6 +1,6 @@
 """Runs: create (also with a thread), look at, modify, cancel, and hand in tool outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from proxy.operations.messages import new_message
 from proxy.operations.models import check_model
 from proxy.operations.threads import new_thread
 from proxy.operations.tool_resources import answered_resources
+from proxy.operations.tools import answered_tools
 from proxy.runs.lifecycle import Trigger, advance, allows, is_terminal
 from proxy.runs.outputs import accept, mismatch
 from proxy.runs.progress import RunProgress, decode_progress, encode_progress
@@ -27,7 +28,7 @@ from proxy.schema.runs import (
     SubmitToolOutputsToRun,
     TruncationStrategy,
 )
-from proxy.schema.tools import CodeInterpreterTool, Tool, answered
+from proxy.schema.tools import CodeInterpreterTool, Tool
 from proxy.services import Services
 from proxy.store import assistants, messages, runs, steps, threads
 from proxy.store.database import Connection
@@ -37,31 +38,32 @@ from proxy.store.runs import StoredRun
 async def create_run(services: Services, *, project: str, thread_id: str, body: CreateRun) -> Run | Follower:
     check_id(body.assistant_id, "assistant_id")
     check_model(services, body.model)
+    tools = None if body.tools is None else answered_tools(body.tools)
     now = services.clock.now()
     additional = [
         new_message(message, thread_id=thread_id, at=now, param=f"additional_messages[{i}]")
         for i, message in enumerate(body.additional_messages or [])
     ]
 
-    async def save(db: Connection) -> Run:
+    async def save(db: Connection) -> list[Event]:
         state = await threads.thread_state(db, project, thread_id)
         if state is None:
             raise not_found("thread", thread_id)
         assistant = await _assistant(db, project, body.assistant_id)
         if state.active_run is not None:
             raise InvalidRequest(f"Thread {thread_id} already has an active run {state.active_run}.")
-        run = _new_run(services, assistant, body, thread_id=thread_id, at=now)
+        run = _new_run(services, assistant, body, tools, thread_id=thread_id, at=now)
         await messages.insert_messages(db, project, additional)
         await _save_new_run(services, db, project, run)
-        return run
+        return [RunCreated(run), RunChanged(run)]
 
-    run = await services.store.write(save)
-    return _begun(services, project, run, [RunCreated(run), RunChanged(run)], stream=body.stream)
+    return await _begin(services, project, save, stream=body.stream)
 
 
 async def create_thread_and_run(services: Services, *, project: str, body: CreateThreadAndRun) -> Run | Follower:
     check_id(body.assistant_id, "assistant_id")
     check_model(services, body.model)
+    tools = None if body.tools is None else answered_tools(body.tools)
     now = services.clock.now()
     thread, first_messages = new_thread(body.thread, at=now, param="thread")
     if body.tool_resources is not None:
@@ -69,17 +71,15 @@ async def create_thread_and_run(services: Services, *, project: str, body: Creat
         given = answered_resources(body.tool_resources, code_interpreter=False)
         thread = replace(thread, tool_resources=given)
 
-    async def save(db: Connection) -> Run:
+    async def save(db: Connection) -> list[Event]:
         assistant = await _assistant(db, project, body.assistant_id)
-        run = _new_run(services, assistant, body, thread_id=thread.id, at=now)
+        run = _new_run(services, assistant, body, tools, thread_id=thread.id, at=now)
         await threads.insert_thread(db, project, thread)
         await messages.insert_messages(db, project, first_messages)
         await _save_new_run(services, db, project, run)
-        return run
+        return [ThreadCreated(thread), RunCreated(run), RunChanged(run)]
 
-    run = await services.store.write(save)
-    events: list[Event] = [ThreadCreated(thread), RunCreated(run), RunChanged(run)]
-    return _begun(services, project, run, events, stream=body.stream)
+    return await _begin(services, project, save, stream=body.stream)
 
 
 async def get_run(services: Services, *, project: str, thread_id: str, run_id: str) -> Raw:
@@ -121,9 +121,12 @@ async def cancel_run(services: Services, *, project: str, thread_id: str, run_id
         await runs.save_run(db, cancelling, was=run.status)
         return cancelling
 
-    run = await services.store.write(save)
-    services.engine.cancel(run, project)
-    return run
+    async def cancel() -> Run:
+        run = await services.store.write(save)
+        services.engine.cancel(run, project)
+        return run
+
+    return await services.engine.see_through(cancel())
 
 
 async def submit_tool_outputs_to_run(
@@ -155,27 +158,37 @@ async def submit_tool_outputs_to_run(
         )
         return events
 
-    events = await services.store.write(save)
-    run = next(event.run for event in events if isinstance(event, RunChanged))
-    return _begun(services, project, run, events, stream=body.stream)
+    return await _begin(services, project, save, stream=body.stream)
 
 
-def _begun(
-    services: Services, project: str, run: Run, events: Sequence[Event], *, stream: bool | None
+async def _begin(
+    services: Services, project: str, save: Callable[[Connection], Awaitable[list[Event]]], *, stream: bool | None
 ) -> Run | Follower:
-    """The answer is the run as it was saved, whatever it has become since: `queued`, as the real service said."""
-    position = services.engine.begin(run, project, events)
-    return services.engine.follow(run.id, since=position) if stream else run
+    """Play what was saved as `queued`. The answer is the run as it was saved, whatever it has become since."""
+
+    async def begin() -> Run | Follower:
+        events = await services.store.write(save)
+        run = next(event.run for event in events if isinstance(event, RunChanged))
+        position = services.engine.begin(run, project, events)
+        return services.engine.follow(run.id, since=position) if stream else run
+
+    return await services.engine.see_through(begin())
 
 
 def _new_run(
-    services: Services, assistant: Assistant, body: CreateRun | CreateThreadAndRun, *, thread_id: str, at: int
+    services: Services,
+    assistant: Assistant,
+    body: CreateRun | CreateThreadAndRun,
+    tools: list[Tool] | None,
+    *,
+    thread_id: str,
+    at: int,
 ) -> Run:
     """The assistant's settings, with the body's in their place; later changes of the assistant do not reach the run."""
     instructions = assistant.instructions if body.instructions is None else body.instructions
     if isinstance(body, CreateRun) and body.additional_instructions:
         instructions = "\n".join(filter(None, [instructions, body.additional_instructions]))
-    tools: list[Tool] = assistant.tools if body.tools is None else [answered(tool) for tool in body.tools]
+    tools = assistant.tools if tools is None else tools
     truncation = body.truncation_strategy
     if truncation is not None and truncation.type == "last_messages" and truncation.last_messages is None:
         raise InvalidRequest(
