@@ -65,9 +65,12 @@ async def delete_thread(services: Services, *, project: str, thread_id: str) -> 
         await threads.delete_thread(db, project, thread_id)
         return None if active is None else active.run
 
-    abandoned = await services.store.write(delete)
-    if abandoned is not None:
-        services.engine.abandon(abandoned, project)
+    async def hang_up() -> None:
+        abandoned = await services.store.write(delete)
+        if abandoned is not None:
+            services.engine.abandon(abandoned, project)
+
+    await services.engine.see_through(hang_up())
     return Deleted(id=thread_id, object="thread.deleted")
 
 
