@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+from collections.abc import Awaitable
 from typing import Final
 
 from msgspec import Struct
@@ -15,7 +16,7 @@ from proxy.runs import failures
 from proxy.runs.lifecycle import Trigger, advance
 from proxy.schema.runs import RunStatus
 from proxy.store import runs
-from proxy.store.database import Connection
+from proxy.store.database import Connection, DatabaseFailed
 from proxy.store.runs import StoredRun
 
 log = logging.getLogger(__name__)
@@ -61,12 +62,24 @@ class Rescuer:
             await self._supervisor.renew()
             self._renewed_at = now
         for run_id in await self._parts.store.read(lambda db: runs.overdue_runs(db, int(now), AT_ONCE)):
-            await self._expire(run_id)
+            await self._attempt(run_id, self._expire(run_id))
         lapsed = await self._parts.store.read(lambda db: runs.lapsed_runs(db, now, AT_ONCE))
-        orphans, self._supervisor.orphans = self._supervisor.orphans, set()
-        for run_id in [*lapsed, *orphans]:
+        for run_id in lapsed:
             if not self._supervisor.plays(run_id):
-                await self._take_up(run_id, claims_before=math.inf if run_id in orphans else now)
+                await self._attempt(run_id, self._take_up(run_id, claims_before=now))
+        for run_id in list(self._supervisor.orphans):
+            if not self._supervisor.plays(run_id):
+                await self._attempt(run_id, self._take_up(run_id, claims_before=math.inf))
+            self._supervisor.orphans.discard(run_id)
+
+    async def _attempt(self, run_id: str, work: Awaitable[None]) -> None:
+        """A run that cannot be read must not keep us from all the others; a disk that cannot be written will."""
+        try:
+            await work
+        except DatabaseFailed:
+            raise
+        except Exception:
+            log.exception("run %s cannot be looked after", run_id)
 
     async def _expire(self, run_id: str) -> None:
         stored = await self._parts.store.read(lambda db: runs.load_run(db, run_id))
