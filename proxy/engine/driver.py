@@ -97,13 +97,16 @@ class Drive:
 
     async def _guarded(self, work: Awaitable[None]) -> bool:
         try:
-            await work
-        except Lost as lost:
-            await self._yield(lost.events)
+            while True:
+                try:
+                    await work
+                except Lost as lost:
+                    work = self._yield(lost.events)
+                else:
+                    return True
         except Exception:
             log.exception("run %s broke off", self.run.id)
             return await self._fail_anyhow()
-        return True
 
     async def _play(self) -> None:
         try:
@@ -128,7 +131,7 @@ class Drive:
             error = LastError(code="invalid_prompt", message=str(unsendable))
             return await self._close_stored(Failed(error, self._now()))
         if prepared is None:
-            return self._parts.broadcast.end(self.run.id)
+            return None
         turn, request = prepared
         try:
             await self._converse(turn, route, request)
@@ -138,7 +141,7 @@ class Drive:
         return None
 
     async def _prepare(self, route: Route) -> tuple[Turn, ChatRequest] | None:
-        """Read what the prompt is made of, in one hop; None when the run is gone."""
+        """Read what the prompt is made of, in one hop; None when the run is gone, or was ended meanwhile."""
         room = budget(
             route.context_length,
             max_prompt_tokens=self.run.max_prompt_tokens,
@@ -147,8 +150,12 @@ class Drive:
         material = await self._parts.store.read(lambda db: load(db, self.run.id, budget=room))
         if material is None:
             return None
+        if material.run.status is RunStatus.CANCELLING:
+            raise Stopped(Stop.CANCEL)
+        if material.run.status is not RunStatus.QUEUED:
+            return None
         answer = _answer_tokens_left(material.run, material.progress)
-        fitted = await fit(material, route, budget=room, answer_tokens=answer)
+        fitted = await self._interruptibly(fit(material, route, budget=room, answer_tokens=answer))
         if fitted.window_start is not None or fitted.counted:
 
             async def remember(db: Connection) -> None:
@@ -210,9 +217,8 @@ class Drive:
                 await self._close_with(TimedOut(self._now()))
             case Stop.SHUT_DOWN:
                 await self._parts.store.write(lambda db: runs.release_run(db, self.run.id, self._parts.owner))
-                self._parts.broadcast.end(self.run.id)
             case Stop.ABANDON:
-                self._parts.broadcast.end(self.run.id)
+                pass
 
     async def _close_with(self, given: Input) -> None:
         if self._turn is None:
@@ -222,22 +228,22 @@ class Drive:
 
     async def _close_stored(self, given: Input) -> None:
         turn = await self._parts.store.read(lambda db: open_turn(db, self.run.id))
-        if turn is None or is_terminal(turn.run.status):
-            return self._parts.broadcast.end(self.run.id)
-        self._turn, self._seen = turn, turn.run.status
-        return await self._emit(turn.feed(given))
+        if turn is not None and not is_terminal(turn.run.status):
+            self._turn, self._seen = turn, turn.run.status
+            await self._emit(turn.feed(given))
 
     async def _yield(self, lost: Sequence[Event]) -> None:
         """The stored run is not what it was. A cancel is obeyed, unless the run had ended; anything else wins."""
         stored = await self._parts.store.read(lambda db: runs.load_run(db, self.run.id))
         turn = self._turn
         if stored is None or stored.run.status is not RunStatus.CANCELLING or turn is None:
-            return self._parts.broadcast.end(self.run.id)
+            return
         self._seen = RunStatus.CANCELLING
         if is_terminal(turn.run.status):
-            return await self._emit(lost)
-        kept: list[Event] = [event for event in lost if not isinstance(event, RunChanged)]
-        return await self._emit(kept + turn.feed(Cancelled(self._now())))
+            await self._emit(lost)
+        else:
+            kept: list[Event] = [event for event in lost if not isinstance(event, RunChanged)]
+            await self._emit(kept + turn.feed(Cancelled(self._now())))
 
     async def _fail_anyhow(self) -> bool:
         """A fault of ours, or of the disk. The run fails; where even that cannot be saved, followers are told."""
@@ -273,7 +279,9 @@ class Drive:
             async with asyncio.timeout(0 if self._stop else None) as self._wait:
                 return await awaitable
         except TimeoutError:
-            raise Stopped(self._stop or Stop.SHUT_DOWN) from None
+            if self._stop is None:
+                raise  # not ours
+            raise Stopped(self._stop) from None
         finally:
             self._wait = None
 

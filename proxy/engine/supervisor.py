@@ -65,5 +65,7 @@ class Supervisor:
             if not saved:
                 self.orphans.add(run_id)
         finally:
+            # Unless another has the run by now, nobody here says more of it.
             if self._drives.get(run_id) is drive:
                 del self._drives[run_id]
+                self._parts.broadcast.end(run_id)
