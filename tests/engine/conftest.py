@@ -1,10 +1,10 @@
-"""A world for the engine: a real store in a directory of its own, a real scripted model server, and a clock that stands.
+"""A world for the engine: a real store in a directory of its own, a real scripted model server, a clock that stands.
 
 Operations are called as the HTTP face calls them, without HTTP.
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -195,14 +195,23 @@ def text_of(message: Message) -> str:
 
 @asynccontextmanager
 async def a_process(
-    directory: Path, upstream: ScriptedUpstream, clock: StandingClock, *, runs: RunSettings | None = None, **server: Any
+    directory: Path,
+    upstream: ScriptedUpstream,
+    clock: StandingClock,
+    *,
+    runs: RunSettings | None = None,
+    meddled: Callable[[Store], Any] = lambda store: store,
+    **server: Any,
 ) -> AsyncIterator[World]:
-    """What `run.py serve` opens, but for HTTP and for the rescuer's own rounds: tests call `look_after` themselves."""
+    """What `run.py serve` opens, but for HTTP and for the rescuer's own rounds: tests call `look_after` themselves.
+
+    `meddled` may stand between the engine and the store.
+    """
     address = UpstreamSettings(url=upstream.url, dialect="generic", **server)
     settings = Settings(data=str(directory), upstreams=[address], runs=runs or RunSettings())
     store = await Store.open(directory, clock)
     upstreams: Upstreams = await open_upstreams(settings)
-    engine = Engine(store=store, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
+    engine = Engine(store=meddled(store), upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
     services = Services(settings=settings, clock=clock, store=store, upstreams=upstreams, engine=engine)
     try:
         yield World(services, upstream, clock)

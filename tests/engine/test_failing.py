@@ -23,7 +23,6 @@ from tests.scripted_upstream import (
     never_answers,
     nonsense,
     refuse,
-    text,
     tool_calls,
 )
 

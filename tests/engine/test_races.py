@@ -1,0 +1,339 @@
+"""Everything at the worst moment: before each single access of the engine to the store, something else happens.
+
+What must hold afterwards is always the same: the run has ended, its streams have, its thread is free or gone, and the
+last thing that was announced is what is stored.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from proxy.errors import InvalidRequest, NotFound
+from proxy.operations import runs as operations
+from proxy.operations import threads as thread_operations
+from proxy.runs.lifecycle import is_terminal
+from proxy.schema.messages import CreateMessage
+from proxy.schema.runs import CreateRun, CreateThreadAndRun, Run, RunStatus
+from proxy.schema.threads import CreateThread
+from proxy.store import Store, runs
+from proxy.store.database import Connection, DatabaseFailed
+from tests.engine.conftest import HOME, Frame, StandingClock, World, a_process, names, read
+from tests.scripted_upstream import ScriptedUpstream, hang, text, tool_calls
+
+MOMENTS = range(8)
+"""The engine's accesses to the store in the two rounds of `play`."""
+
+
+class Meddler:
+    """The store as the engine has it; before its access number `moment`, and after it, something else happens."""
+
+    def __init__(self) -> None:
+        self.store: Store
+        self.rest()
+
+    def rest(self) -> None:
+        self.accesses = 0
+        self.moment: int | None = None
+        self.before: Callable[[], Awaitable[None]] | None = None
+        self.after: Callable[[], Awaitable[None]] | None = None
+        self.broken = False
+
+    def __call__(self, store: Store) -> "Meddler":
+        self.store = store
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    async def read(self, work: Any) -> Any:
+        return await self._access(self.store.read, work)
+
+    async def write(self, work: Any) -> Any:
+        return await self._access(self.store.write, work)
+
+    async def _access(self, verb: Any, work: Any) -> Any:
+        mine, self.accesses = self.accesses == self.moment, self.accesses + 1
+        if mine and self.before is not None:
+            await self.before()
+        try:
+            if self.broken and verb == self.store.write:
+                raise DatabaseFailed("disk full")
+            return await verb(work)
+        finally:
+            if mine and self.after is not None:
+                await self.after()
+
+
+@pytest.fixture
+def meddler() -> Meddler:
+    return Meddler()
+
+
+@pytest.fixture
+async def world(
+    tmp_path: Path, upstream: ScriptedUpstream, clock: StandingClock, meddler: Meddler
+) -> AsyncIterator[World]:
+    async with a_process(tmp_path / "data", upstream, clock, meddled=meddler) as world:
+        yield world
+
+
+async def play(world: World, meddler: Meddler) -> tuple[Run, list[list[Frame]]]:
+    """Two rounds, as far as they go: the run as it was created, and what each stream said."""
+    world.upstream.script([tool_calls([("get_weather", {"city": "Paris"})], content="Wait."), text("one two")])
+    run_id, follower = await world.stream()
+    run = await world.stored(run_id)
+    streams = []
+    async with asyncio.timeout(5):
+        streams.append(await read(follower))
+        waiting = await world.store.read(lambda db: runs.load_run(db, run_id))
+        if waiting is not None and waiting.run.status is RunStatus.REQUIRES_ACTION:
+            position = len(streams[0]) + 1  # one step was saved without being announced
+            with suppress(InvalidRequest, NotFound):
+                await world.submit(waiting.run)
+            streams.append(await read(world.engine.follow(run_id, since=position)))
+    world.upstream.script([])
+    meddler.moment = None
+    return run, streams
+
+
+async def check(world: World, created: Run, streams: list[list[Frame]]) -> Run:
+    run = await world.stored(created.id)
+    assert is_terminal(run.status)
+    assert (run.expires_at, run.required_action) == (None, None)
+    assert await world.active_run(run.thread_id) is None
+    assert {step.status for step in await world.steps(run.id)} <= {"completed", "cancelled", "expired", "failed"}
+    assert {message.status for message in await world.messages(run)} <= {"completed", "incomplete"}
+
+    frames = [frame for stream in streams for frame in stream]
+    terminal = [data for name, data in frames if name.split(".")[-1] == run.status.value and "step" not in name]
+    ends = [data for data in terminal if data["object"] == "thread.run"]
+    assert ends == [json.loads(msgspec.json.encode(run))]
+    assert frames[-1][1] == ends[0]
+    opened = [data["id"] for name, data in frames if name in {"thread.message.created", "thread.run.step.created"}]
+    assert len(opened) == len(set(opened)) == len(await world.steps(run.id)) + len(await world.messages(run))
+    await world.is_usable(run.thread_id)
+    return run
+
+
+async def newest_run(world: World) -> Run:
+    row = await world.store.read(lambda db: db.one("SELECT id FROM runs ORDER BY seq DESC LIMIT 1", {}))
+    assert row is not None
+    return await world.stored(row["id"])
+
+
+async def test_the_moments(world: World, meddler: Meddler) -> None:
+    """Nothing happens, and the moments are all there are."""
+    world.upstream.script([])
+    accesses: list[int] = []
+
+    async def note() -> None:
+        accesses.append(meddler.accesses)
+
+    meddler.moment, meddler.before = MOMENTS[-1], note
+    run = await check(world, *await play(world, meddler))
+    assert run.status is RunStatus.COMPLETED
+    assert accesses == [len(MOMENTS)]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_cancel(world: World, meddler: Meddler, moment: int) -> None:
+    async def cancel() -> None:
+        with suppress(InvalidRequest):
+            await world.cancel(await newest_run(world))
+
+    meddler.moment, meddler.before = moment, cancel
+    created, streams = await play(world, meddler)
+    run = await check(world, created, streams)
+    assert run.status in {RunStatus.CANCELLED, RunStatus.COMPLETED}
+    said = names([frame for stream in streams for frame in stream])
+    assert said.count("run.cancelling") <= 1
+    if run.status is RunStatus.CANCELLED:
+        assert said.index("run.cancelling") < said.index("run.cancelled")
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_cancel_that_the_engine_hears_of_later(world: World, meddler: Meddler, moment: int) -> None:
+    """It is committed before the engine's access, and told after it, as when both were answered together."""
+    cancelling: list[Run] = []
+
+    async def save() -> None:
+        run = await newest_run(world)
+        if not is_terminal(run.status):
+            saved = msgspec.structs.replace(run, status=RunStatus.CANCELLING, required_action=None)
+            await world.store.write(lambda db: runs.save_run(db, saved, was=run.status))
+            cancelling.append(saved)
+
+    async def tell() -> None:
+        for run in cancelling:
+            world.engine.cancel(run, HOME)
+
+    meddler.moment, meddler.before, meddler.after = moment, save, tell
+    run = await check(world, *await play(world, meddler))
+    assert run.status in {RunStatus.CANCELLED, RunStatus.COMPLETED}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_expiry(world: World, meddler: Meddler, moment: int) -> None:
+    async def expire() -> None:
+        world.clock.pass_(600)
+        await world.engine.look_after()
+
+    meddler.moment, meddler.before = moment, expire
+    run = await check(world, *await play(world, meddler))
+    assert run.status in {RunStatus.EXPIRED, RunStatus.COMPLETED}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_the_thread_is_deleted(world: World, meddler: Meddler, moment: int) -> None:
+    deleted: list[str] = []
+
+    async def delete() -> None:
+        run = await newest_run(world)
+        await thread_operations.delete_thread(world.services, project=HOME, thread_id=run.thread_id)
+        deleted.append(run.id)
+
+    meddler.moment, meddler.before = moment, delete
+    created, streams = await play(world, meddler)  # every stream has come to its end
+    if deleted:
+        assert await world.store.read(lambda db: runs.load_run(db, created.id)) is None
+        assert not any(name == "error" for stream in streams for name, _ in stream)
+    assert (await world.until_rest(await world.run())).status is RunStatus.COMPLETED
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_the_disk_is_full_for_a_moment(world: World, meddler: Meddler, moment: int) -> None:
+    async def fill() -> None:
+        meddler.broken = True
+
+    async def empty() -> None:
+        meddler.broken = False
+
+    meddler.moment, meddler.before, meddler.after = moment, fill, empty
+    created, streams = await play(world, meddler)
+    run = await check(world, created, streams)
+    assert run.status in {RunStatus.FAILED, RunStatus.COMPLETED}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_the_disk_is_full(world: World, meddler: Meddler, moment: int) -> None:
+    """Followers are told; once there is room again the run goes on, and its thread is free in the end."""
+
+    async def fill() -> None:
+        meddler.broken = True
+
+    meddler.moment, meddler.before = moment, fill
+    created, streams = await play(world, meddler)
+    run = await world.stored(created.id)
+    if not is_terminal(run.status):
+        name, data = streams[-1][-1]
+        assert (name, data["error"]["message"]) == ("error", "Sorry, something went wrong.")
+        for _ in range(2):
+            with suppress(DatabaseFailed):
+                await world.engine.look_after()  # in vain
+        assert (await world.stored(created.id)) == run
+    meddler.rest()
+    await world.engine.look_after()
+    run = await settled(world, created.id)
+    if run.status is RunStatus.REQUIRES_ACTION:
+        follower = await world.submit(run)
+        await read(follower)  # type: ignore[arg-type]
+        run = await world.stored(created.id)
+    assert run.status is RunStatus.COMPLETED
+    assert {message.status for message in await world.messages(run)} == {"completed"}
+    assert len(await world.messages(run)) == sum(step.type == "message_creation" for step in await world.steps(run.id))
+    await world.is_usable(run.thread_id)
+
+
+async def settled(world: World, run_id: str) -> Run:
+    """Wait until the stored run rests."""
+    async with asyncio.timeout(5):
+        while True:
+            run = await world.stored(run_id)
+            if run.status is RunStatus.REQUIRES_ACTION or is_terminal(run.status):
+                return run
+
+
+@contextmanager
+def busy_writer(store: Store) -> Iterator[None]:
+    """Writes that are asked for inside are queued, and take place at the end."""
+    end = threading.Event()
+
+    async def wait(db: Connection) -> None:
+        end.wait(10)
+
+    work = asyncio.get_running_loop().create_task(store.write(wait))
+    try:
+        yield
+    finally:
+        end.set()
+        work.add_done_callback(lambda done: done.result())
+
+
+async def _nothing(db: Connection) -> None:
+    """After all writes that were asked for before."""
+
+
+async def leave(world: World, asked: Coroutine[Any, Any, Any]) -> None:
+    """Ask for something, and leave while it is being saved; the HTTP face cancels what a client left."""
+    with busy_writer(world.store):
+        client = asyncio.get_running_loop().create_task(asked)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert client.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await client
+    await world.store.write(_nothing)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_the_client_leaves_while_its_run_is_created(world: World, stream: bool) -> None:
+    thread = await world.thread()
+    body = CreateRun(assistant_id=await world.assistant_id(), stream=stream)
+    await leave(world, operations.create_run(world.services, project=HOME, thread_id=thread.id, body=body))
+    run = await settled(world, (await newest_run(world)).id)
+    assert run.status is RunStatus.COMPLETED
+    await world.is_usable(thread.id)
+
+
+async def test_the_client_leaves_while_its_thread_and_run_are_created(world: World) -> None:
+    thread = CreateThread(messages=[CreateMessage(role="user", content="Hello")])
+    body = CreateThreadAndRun(assistant_id=await world.assistant_id(), thread=thread)
+    await leave(world, operations.create_thread_and_run(world.services, project=HOME, body=body))
+    assert (await settled(world, (await newest_run(world)).id)).status is RunStatus.COMPLETED
+
+
+async def test_the_client_leaves_while_its_outputs_are_saved(world: World) -> None:
+    world.upstream.reply(tool_calls([("get_weather", {"city": "Paris"})]), text("Done."))
+    run = await world.until_rest(await world.run())
+    await leave(world, world.submit(run))
+    while (await settled(world, run.id)).status is RunStatus.REQUIRES_ACTION:
+        pass
+    assert (await world.stored(run.id)).status is RunStatus.COMPLETED
+
+
+async def test_the_client_leaves_while_its_cancel_is_saved(world: World) -> None:
+    world.upstream.reply(tool_calls([("get_weather", {"city": "Paris"})]))
+    run = await world.until_rest(await world.run())
+    await leave(world, world.cancel(run))
+    while (await settled(world, run.id)).status is RunStatus.REQUIRES_ACTION:
+        pass
+    assert (await world.stored(run.id)).status is RunStatus.CANCELLED
+
+
+async def test_the_client_leaves_while_its_thread_is_deleted(world: World) -> None:
+    world.upstream.reply(hang(after=1))
+    run_id, follower = await world.stream()
+    async for ready in follower:
+        if b"thread.message.delta" in ready:
+            break
+    run = await world.stored(run_id)
+    await leave(world, thread_operations.delete_thread(world.services, project=HOME, thread_id=run.thread_id))
+    async with asyncio.timeout(1):
+        await world.upstream.hung_up.wait()
