@@ -34,7 +34,12 @@ class Client:
     """Connections to one model server. Made in a running event loop; `aclose` it."""
 
     def __init__(
-        self, settings: UpstreamSettings, *, retries: int = RETRIES, backoff_seconds: float = BACKOFF_SECONDS
+        self,
+        settings: UpstreamSettings,
+        *,
+        retries: int = RETRIES,
+        backoff_seconds: float = BACKOFF_SECONDS,
+        keeps_connections: bool = True,
     ) -> None:
         self.url = root_of(settings.url)
         self._settings = settings
@@ -42,8 +47,10 @@ class Client:
         self._backoff_seconds = backoff_seconds
         self.authorization = f"Bearer {settings.api_key}" if settings.api_key is not None else None
         self.session = aiohttp.ClientSession(
-            # uvicorn and llama-server drop idle connections after 5 s; one that is about to go must not be used.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0),
+            # uvicorn drops idle connections after 5 s; one that is about to go must not be used.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=4.0)
+            if keeps_connections
+            else aiohttp.TCPConnector(limit=0, force_close=True),
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=settings.connect_timeout_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
         )

@@ -70,6 +70,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     models_path: str = "/v1/models"
     context_path: str | None = None
     """Where the context length can be asked when the list of models does not tell it."""
+    keeps_connections: bool = True
+    """Whether a connection can be used for another request after a streamed answer."""
     launch_port: int | None = None
     """The port that it listens on if nobody says otherwise."""
     advice: Mapping[Capability, str] = {}
@@ -121,7 +123,7 @@ def message_body(message: ChatMessage) -> ChatMessage:
 def _with_valid_arguments(call: ToolCall) -> ToolCall:
     try:
         valid = isinstance(msgspec.json.decode(call.function.arguments), dict)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeError):
         valid = False
     # Templates walk through the arguments as an object, so `true` is as bad there as half a string.
     return call if valid else replace(call, function=replace(call.function, arguments="{}"))

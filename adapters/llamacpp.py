@@ -35,6 +35,9 @@ LLAMACPP: Final = Dialect(
     honours_parallel_tool_calls=False,  # tools_auto_parallel_false: two calls came
     takes_zero_top_p=True,  # err_top_p_range: it takes anything
     tokenize="content",  # tokenize_llama; a body with `prompt` gets an empty list and 200: tokenize_vllm_prompt
+    # It closes the connection after a streamed answer without saying so: its head promises `Keep-Alive: timeout=5`.
+    # Whoever sends the next request before the end has arrived loses it (tests/live/test_facts.py).
+    keeps_connections=False,
     context_path="/props",  # for builds whose model list has no meta.n_ctx; get_props
     advice={
         "tools": _TOOLS,

@@ -40,7 +40,12 @@ class ModelServer:
         backoff_seconds: float = BACKOFF_SECONDS,
     ) -> None:
         self.dialect = dialect
-        self.client = Client(settings, retries=retries, backoff_seconds=backoff_seconds)
+        self.client = Client(
+            settings,
+            retries=retries,
+            backoff_seconds=backoff_seconds,
+            keeps_connections=dialect.keeps_connections,
+        )
         self.settings = settings
         self._can_count = dialect.tokenize is not None
 

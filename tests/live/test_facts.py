@@ -4,7 +4,10 @@ A new version of a server that changes a fact fails here, and its dialect in `ad
 Tables are by server name; where a fact is a field of `Dialect`, the dialect is the table.
 """
 
+import contextlib
+import http.client
 import json
+import select
 from typing import Any
 
 import msgspec
@@ -152,6 +155,19 @@ def test_a_streamed_text(server: ModelServer) -> None:
     assert answer.deltas[0]["role"] == "assistant"
     assert answer.chunks[-1]["choices"] == []
     assert (answer.finish, answer.usage["completion_tokens"]) == ("stop", 3)
+
+
+def test_a_connection_after_a_streamed_answer(server: ModelServer, dialect: Dialect) -> None:
+    body = json.dumps({"model": MODEL_NAME, "messages": [USER], "temperature": 0, "stream": True}).encode()
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=3)
+    with contextlib.closing(connection):
+        connection.request("POST", "/v1/chat/completions", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        assert answer.read().endswith(b"data: [DONE]\n\n")
+        assert answer.getheader("Connection") is None  # which promises to keep it
+        assert connection.sock is not None
+        readable, _, _ = select.select([connection.sock], [], [], 1)
+        assert (readable == []) is dialect.keeps_connections
 
 
 def test_the_limit_of_an_answer(server: ModelServer, dialect: Dialect) -> None:
