@@ -22,6 +22,7 @@ MEASUREMENTS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "lists": requests.lists,
     "passthrough": requests.passthrough,
     "commits": requests.commits,
+    "memory": starting.memory,
 }
 
 

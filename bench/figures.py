@@ -23,11 +23,11 @@ class Row(Struct, frozen=True, kw_only=True):
     def line(self) -> str:
         spread = "" if self.samples == 1 else f"{_shown(self.low)} … {_shown(self.high)}"
         verdict = "" if self.target is None else f"{self.target}: {'met' if self.met else 'MISSED'}"
-        value = f"{_shown(self.value)} {self.unit}"
-        return f"{self.measurement:<12} {self.name:<62} {value:>16}  {spread:>19} {self.samples:>5}  {verdict}".rstrip()
+        value = f"{_shown(self.value)} {self.unit:<2}"
+        return f"{self.measurement:<12} {self.name:<76} {value:>14}  {spread:>19} {self.samples:>5}  {verdict}".rstrip()
 
 
-HEADING = f"{'':<12} {'':<62} {'median':>16}  {'quartiles':>19} {'of':>5}  target"
+HEADING = f"{'':<12} {'':<76} {'median':>14}  {'quartiles':>19} {'of':>5}  target"
 
 
 def row(
