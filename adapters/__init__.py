@@ -9,11 +9,13 @@ demo, detect, launch       a built-in model; what runs here; starting one
 forward, doctor            requests passed through untouched; what a server can do
 """
 
+from collections.abc import Sequence
 from time import monotonic
 
-from adapters import detect
+from adapters.detect import on_this_machine
+from adapters.dialects import USUAL_PORTS
 from adapters.forward import Forwarded
-from adapters.launch import launch
+from adapters.launch import start_server
 from adapters.member import Member
 from adapters.upstream import Model, Upstream
 from adapters.upstreams import Route, ServerHealth, Upstreams
@@ -22,16 +24,16 @@ from config.settings import Settings, UpstreamSettings
 __all__ = ["Forwarded", "Model", "Route", "ServerHealth", "Upstream", "Upstreams", "open_upstreams"]
 
 
-async def open_upstreams(settings: Settings) -> Upstreams:
+async def open_upstreams(settings: Settings, *, local_ports: Sequence[int] = tuple(USUAL_PORTS)) -> Upstreams:
     """Start the server to launch, if any, and ask all for their models. Servers that are down are found when they come.
 
-    Without any in the settings: those that run on this machine, or else the built-in demo model.
+    Without any in the settings: those that run on this machine, at `local_ports`, or else the built-in demo model.
     Raises `adapters.launch.LaunchFailed`.
     """
-    launched = await launch(settings.launch) if settings.launch.server is not None else None
+    launched = await start_server(settings.launch) if settings.launch.server is not None else None
     wanted = [launched.settings, *settings.upstreams] if launched is not None else list(settings.upstreams)
     if not wanted:
-        wanted = [UpstreamSettings(url=found.url) for found in await detect.on_this_machine()]
+        wanted = [UpstreamSettings(url=found.url) for found in await on_this_machine(ports=local_ports)]
     if not wanted:
         wanted = [UpstreamSettings(url="http://demo", dialect="demo")]
     upstreams = Upstreams([Member(each, now=monotonic) for each in wanted], settings.models, launched=launched)

@@ -163,7 +163,9 @@ def _judged(answer: Answer, *, expected: str | None) -> tuple[Verdict, str]:
     names = ", ".join(f"{name}({arguments})" for name, arguments in answer.calls)
     if expected is not None and any(name != expected for name, _ in answer.calls):
         return "partly", f"another function was called: {names}"
-    if answer.finish == "length" or not all(_is_object(arguments) for _, arguments in answer.calls):
+    if answer.finish == "length":  # SGLang closes the arguments of a streamed call that is cut off
+        return "partly", f"the call did not end in {ANSWER_TOKENS} tokens: {textwrap.shorten(names, 80)}"
+    if not all(_is_object(arguments) for _, arguments in answer.calls):
         return "partly", f"arguments are not a JSON object: {textwrap.shorten(names, 80)}"
     return "yes", textwrap.shorten(names, 80)
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from adapters.errors import Broken, RateLimited, TimedOut, Unreachable, UpstreamError
 from adapters.failures import failure_of_body, retry_after, translated
@@ -130,7 +131,7 @@ class Client:
                     # Not following redirects: a POST would become a GET.
                     return await self.session.request(
                         method,
-                        self.url + path,
+                        URL(self.url + path, encoded=True),  # as it is: what is passed through is not re-quoted
                         data=body,
                         headers=headers,
                         allow_redirects=False,

@@ -74,11 +74,11 @@ class Launched:
         except TimeoutError:
             raise self._failed(f"was not ready after {timeout_seconds:g} seconds") from None
 
-    async def stop(self) -> None:
+    async def stop(self, *, terminate_seconds: float = TERMINATE_SECONDS) -> None:
         """Ask it to end; after a while, make it. Its whole process group."""
         try:
             _signal_group(self._process.pid, signal.SIGTERM)
-            async with asyncio.timeout(TERMINATE_SECONDS):
+            async with asyncio.timeout(terminate_seconds):
                 await self._process.wait()
         except TimeoutError:
             log.warning("%s did not end when asked to", self._server)
@@ -113,7 +113,7 @@ class Launched:
             log.debug("%s: %s", self._server, text)
 
 
-async def launch(settings: LaunchSettings, *, command: Sequence[str] | None = None) -> Launched:
+async def start_server(settings: LaunchSettings, *, command: Sequence[str] | None = None) -> Launched:
     """Start the server of the settings and wait until it answers. Raises LaunchFailed.
 
     `command`: what to run instead of the server's own command; `{port}` in it is replaced.

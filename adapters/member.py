@@ -71,6 +71,10 @@ class Member:
         limit = AGAIN_SECONDS if wanted or self.failure is not None else FRESH_SECONDS
         return self._now() >= self._asked_at + limit
 
+    @property
+    def is_asking(self) -> bool:
+        return self._asking is not None and not self._asking.done()
+
     def refresh(self) -> asyncio.Task[None]:
         """Ask for its models, once however many want to know. What comes of it is in `models` and `failure`."""
         if self._asking is None or self._asking.done():

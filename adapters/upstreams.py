@@ -148,7 +148,7 @@ class Upstreams:
         tasks = [
             member.refresh()
             for member in self._members
-            if member.is_due(wanted=True) and not (only_silent and member.models)
+            if (member.is_asking or member.is_due(wanted=True)) and not (only_silent and member.models)
         ]
         if tasks:
             await asyncio.wait(tasks, timeout=PATIENCE_SECONDS)

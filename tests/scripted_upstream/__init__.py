@@ -276,7 +276,7 @@ class ScriptedUpstream:
         """Tell what arrived, for tests that pass requests through."""
         arrived = {
             "method": request.method,
-            "query": request.query_string,
+            "query": request.rel_url.raw_query_string,
             "headers": {name.lower(): value for name, value in request.headers.items()},
             "body": (await request.read()).decode(),
         }

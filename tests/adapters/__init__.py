@@ -1,0 +1,1 @@
+"""Model servers: decoding, dialects, errors, and the client against real sockets."""
