@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from bench import deltas, first_token, prompts, requests, starting
-from bench.figures import HEADING, Row
-from bench.machine import Machine, this_machine
+from bench.figures import HEADING, Row, row
+from bench.machine import Machine, Others, this_machine
 from bench.processes import ROOT
 from bench.setting import TINY, Setting, Sizes, prepared
 
@@ -54,10 +54,18 @@ def run(names: Sequence[str], sizes: Sizes, directory: Path, profile: Path | Non
     rows = []
     with prepared(sizes, directory, profile=profile) as setting:
         for name in names:
-            for row in MEASUREMENTS[name](setting):
-                print(row.line(), flush=True)
-                rows.append(row)
+            for each in _measured(name, setting):
+                print(each.line(), flush=True)
+                rows.append(each)
     return machine, rows
+
+
+def _measured(name: str, setting: Setting) -> Iterator[Row]:
+    others = Others(setting.upstream.process_id, setting.server.process_id)
+    yield from MEASUREMENTS[name](setting)
+    cores = others.cores()
+    if cores is not None:
+        yield row(name, "cores that others used meanwhile", [cores], "")
 
 
 if __name__ == "__main__":

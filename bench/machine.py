@@ -69,6 +69,40 @@ def processor_seconds(process_id: int) -> float | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def busy_seconds() -> float | None:
+    """What all processes have used of all cores so far, and what a host took of them; None where it cannot be asked."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, *interrupts_and_stolen = (int(field) for field in fields)
+    return (user + nice + system + sum(interrupts_and_stolen)) / os.sysconf("SC_CLK_TCK")
+
+
+class Others:
+    """How much of the cores others took while something was measured: the figures are worth less for it."""
+
+    def __init__(self, *process_ids: int) -> None:
+        self._process_ids = process_ids
+        self._began = (time.perf_counter(), self._used())
+
+    def cores(self) -> float | None:
+        """On average since this was made."""
+        began, used_before = self._began
+        used = self._used()
+        if used is None or used_before is None:
+            return None
+        return max(0.0, (used - used_before) / (time.perf_counter() - began))
+
+    def _used(self) -> float | None:
+        busy = busy_seconds()
+        ours = [processor_seconds(process_id) for process_id in self._process_ids]
+        own = os.times()
+        if busy is None or None in ours:
+            return None
+        return busy - sum(seconds or 0.0 for seconds in ours) - sum(own[:4])
+
+
 @contextmanager
 def placed(*, model_server: int, ours: int) -> Iterator[bool]:
     """Our server on a core of its own; the model server and its client, which is this process, together on another.
