@@ -52,16 +52,12 @@ class SSEDecoder:
     def _decode(self, text: bytes) -> list[bytes]:
         """`text` holds whole lines, each ended by LF."""
         out: list[bytes] = []
-        blank = text.rfind(b"\n\n") if not self._data else -1
-        if blank >= 0:
-            # What model servers send nearly always: events of one line. One split instead of a look at every line.
-            for event in text[:blank].split(b"\n\n"):
-                if event.startswith(b"data: ") and b"\n" not in event:
-                    out.append(event[6:])
-                else:
-                    self._lines(event, out)
-                    self._dispatch(out)
-            text = text[blank + 2 :]
+        blank = text.rfind(b"\n\n")
+        if blank >= 0 and not self._data and text.startswith(b"data: "):
+            # What model servers send nearly always: events of one line. Two passes in C instead of a look at each.
+            events = text[6:blank].split(b"\n\ndata: ")
+            if text.count(b"\n", 0, blank) == 2 * (len(events) - 1):
+                out, text = events, text[blank + 2 :]
         if text:
             self._lines(text[:-1], out)
         return out
