@@ -4,8 +4,8 @@ Rule 1: a status changes by a trigger that the table names; anything else is a p
 Rule 2: a run is terminal when nothing leads on from its status. Terminal runs hold no lock and are never written again
 (but for their metadata).
 
-Source: the transitions that recorded runs of the real service show. `INTERRUPTED` is ours: a run whose process died
-starts its turn again.
+Source: the transitions that recorded runs of the real service show. Two are ours: a run whose process died starts its
+turn again, and so does one that its model server had no room for.
 """
 
 from collections.abc import Mapping
@@ -26,6 +26,7 @@ class Trigger(Enum):
     FAILED = "the model server or a tool failed"
     TIMED_OUT = "expires_at has passed"
     INTERRUPTED = "the worker's process died"
+    DEFERRED = "the model server was busy"
 
 
 TRANSITIONS: Final[Mapping[RunStatus, Mapping[Trigger, RunStatus]]] = {
@@ -43,6 +44,7 @@ TRANSITIONS: Final[Mapping[RunStatus, Mapping[Trigger, RunStatus]]] = {
         Trigger.FAILED: RunStatus.FAILED,
         Trigger.TIMED_OUT: RunStatus.EXPIRED,
         Trigger.INTERRUPTED: RunStatus.QUEUED,
+        Trigger.DEFERRED: RunStatus.QUEUED,
     },
     RunStatus.REQUIRES_ACTION: {
         Trigger.OUTPUTS_SUBMITTED: RunStatus.QUEUED,

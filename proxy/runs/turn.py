@@ -45,6 +45,9 @@ from proxy.schema.runs import IncompleteDetails, LastError, RequiredAction, Run,
 from proxy.schema.steps import MessageCreation, MessageCreationDetails, RunStep, StepDetails, ToolCallsDetails
 
 
+TokenBudget = Literal["max_prompt_tokens", "max_completion_tokens"]
+
+
 class Started(Struct, frozen=True):
     at: int
 
@@ -56,6 +59,17 @@ class Received(Struct, frozen=True):
 
 class Ended(Struct, frozen=True):
     at: int
+
+
+class OutOfTokens(Struct, frozen=True):
+    """The run's own budget leaves nothing for another request."""
+
+    reason: TokenBudget
+    at: int
+
+
+class Deferred(Struct, frozen=True):
+    """The model server took no request now: the run waits for its turn again."""
 
 
 class Failed(Struct, frozen=True):
@@ -71,7 +85,7 @@ class TimedOut(Struct, frozen=True):
     at: int
 
 
-Input = Started | Received | Ended | Failed | Cancelled | TimedOut
+Input = Started | Received | Ended | OutOfTokens | Deferred | Failed | Cancelled | TimedOut
 StepEnd = Literal["completed", "cancelled", "failed", "expired"]
 
 
@@ -115,6 +129,10 @@ class Turn:
                 yield self._move(replace(self.run, started_at=at), Trigger.STARTED)
             case Ended(at):
                 yield from self._end(at)
+            case OutOfTokens(reason, at):
+                yield self._close_incomplete(reason, at)
+            case Deferred():
+                yield self._move(self.run, Trigger.DEFERRED)
             case Failed(error, at):
                 yield from self._stop("run_failed", "failed", at, error)
                 run = replace(self.run, failed_at=at, last_error=error, required_action=None, usage=self._spent())
@@ -320,13 +338,12 @@ class Turn:
             # Half a call, whatever it looks like: SGLang closes the JSON of one that was cut.
             yield from self._close_step("cancelled", at, usage=usage)
         self._count(usage)
-        run = replace(
-            self.run,
-            completed_at=at,
-            incomplete_details=IncompleteDetails(reason="max_completion_tokens"),
-            usage=self.progress.usage,
-        )
-        yield self._close(run, Trigger.TRUNCATED)
+        yield self._close_incomplete("max_completion_tokens", at)
+
+    def _close_incomplete(self, reason: TokenBudget, at: int) -> RunChanged:
+        details = IncompleteDetails(reason=reason)
+        run = replace(self.run, completed_at=at, incomplete_details=details, usage=self._spent() or Usage())
+        return self._close(run, Trigger.TRUNCATED)
 
     def _open_unopened(self, at: int) -> Iterator[Event]:
         """An answer without a word is still a message, with one empty text."""

@@ -8,7 +8,18 @@ from adapters.chat import Chunk
 from proxy.api.sse import frame
 from proxy.runs.lifecycle import IllegalTransition
 from proxy.runs.progress import RunProgress
-from proxy.runs.turn import Cancelled, Ended, Failed, Received, Started, TimedOut, Turn
+from proxy.runs.turn import (
+    Cancelled,
+    Deferred,
+    Ended,
+    Failed,
+    OutOfTokens,
+    Received,
+    Started,
+    TimedOut,
+    TokenBudget,
+    Turn,
+)
 from proxy.schema.events import StepDelta
 from proxy.schema.messages import RefusalContent, TextContent
 from proxy.schema.runs import LastError, RunStatus, Usage
@@ -283,6 +294,22 @@ def test_usage_adds_up_over_turns(play: Play) -> None:
 
 def test_usage_that_never_comes_is_zero(play: Play) -> None:
     assert play(Started(10), said("x"), finish("stop"), Ended(12)).run.usage == Usage()
+
+
+@pytest.mark.parametrize("reason", ["max_prompt_tokens", "max_completion_tokens"])
+def test_a_run_whose_budget_is_used_up_ends_without_a_word(play: Play, reason: TokenBudget) -> None:
+    spent = Usage(prompt_tokens=30, completion_tokens=20, total_tokens=50)
+    played = play(Started(10), OutOfTokens(reason, 12), progress=RunProgress(turns=1, usage=spent))
+    assert played.names == ["run.in_progress", "run.incomplete"]
+    assert played.run.incomplete_details is not None
+    assert played.run.incomplete_details.reason == reason
+    assert (played.run.usage, played.run.completed_at, played.run.expires_at) == (spent, 12, None)
+
+
+def test_a_run_that_a_busy_server_did_not_take_waits_again(play: Play) -> None:
+    played = play(Started(10), Deferred(), Started(20), said("x"), Ended(21))
+    assert played.names[:3] == ["run.in_progress", "run.queued", "run.in_progress"]
+    assert (played.run.status, played.run.started_at) == (RunStatus.COMPLETED, 20)
 
 
 def test_nothing_follows_a_terminal_status(play: Play) -> None:
