@@ -44,7 +44,6 @@ from proxy.schema.messages import IncompleteDetails as MessageIncompleteDetails
 from proxy.schema.runs import IncompleteDetails, LastError, RequiredAction, Run, RunStatus, SubmitToolOutputs, Usage
 from proxy.schema.steps import MessageCreation, MessageCreationDetails, RunStep, StepDetails, ToolCallsDetails
 
-
 TokenBudget = Literal["max_prompt_tokens", "max_completion_tokens"]
 
 
