@@ -137,7 +137,7 @@ def _tools(dialect: Dialect, request: ChatRequest) -> dict[str, Any]:
         return {}
     if isinstance(choice, NamedTool):
         # llama-server treats a named choice as `auto`; SGLang called another tool than the named one, and vLLM ends
-        # it with `stop` (recordings stream_tools_named). The only tool, required, is the same wish in words that all know.
+        # it with `stop` (recordings stream_tools_named). The only tool, required, is the same wish in words all know.
         offered = tuple(tool for tool in offered if tool.name == choice.name)
         if not offered:
             raise Refused(f"tool_choice names the function {choice.name}, which is not among the tools")

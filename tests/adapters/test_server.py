@@ -41,6 +41,9 @@ from tests.scripted_upstream import (
     tool_calls,
 )
 
+from .recordings import recorded_json
+from .test_detect import a_site
+
 WEATHER = FunctionSpec(name="get_weather", parameters={"type": "object", "properties": {"city": {"type": "string"}}})
 
 
@@ -457,3 +460,24 @@ async def test_a_call_that_is_forced(upstream: ScriptedUpstream) -> None:
         chunks = await answer(server, a_request(tools=(WEATHER,), tool_choice="required"))
     assert [chunk.finish for chunk in chunks if chunk.finish] == ["stop"]
     assert upstream.requests[0]["tools"][0]["function"]["strict"] is True
+
+
+@pytest.mark.parametrize(
+    ("dialect", "answers", "lengths"),
+    [
+        (
+            "ollama",
+            {"/api/ps": {"models": [{"name": "a:latest", "model": "a:latest", "context_length": 4096}]}},
+            {"a:latest": 4096, "b": 777},  # only loaded models have a length; for others the settings'
+        ),
+        ("llamacpp", {"/props": recorded_json("llama-server", "get_props")}, {"a:latest": 2048, "b": 2048}),
+    ],
+)
+async def test_a_context_length_that_is_told_elsewhere(
+    dialect: str, answers: dict[str, Any], lengths: dict[str, int]
+) -> None:
+    models = {"data": [{"id": "a:latest", "owned_by": "library"}, {"id": "b", "owned_by": "library"}]}
+    async with a_site({"/v1/models": models, **answers}) as url:
+        server = ModelServer(UpstreamSettings(url=url, context_length=777), DIALECTS[dialect])
+        assert {model.id: model.context_length for model in await server.models()} == lengths
+        await server.aclose()
