@@ -321,9 +321,9 @@ def test_cancelling_stops_the_model_server(client: OpenAI, server: ModelServer, 
         thread_id=thread_id, assistant_id=talker.id, response_format=ENDLESS, event_handler=heard
     ) as stream:
         for event in stream:
-            if event.event == "thread.message.delta":
+            # SGLang's gauge lags a tenth of a second behind at the start of an answer.
+            if event.event == "thread.message.delta" and server.requests_running() == 1:
                 break
-        assert server.requests_running() == 1
         run = stream.current_run
         assert run is not None
         assert client.beta.threads.runs.cancel(run.id, thread_id=thread_id).status in ("cancelling", "cancelled")

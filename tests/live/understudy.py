@@ -14,6 +14,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30
 STOP_SECONDS = 30
+COMMAND_SECONDS = 120
 
 
 class Serving(NamedTuple):
@@ -36,10 +37,9 @@ def serving(upstream: str, *, directory: Path) -> Iterator[Serving]:
         "--data",
         str(directory / "data"),
     ]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            command, cwd=ROOT, env=_environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
     try:
         yield Serving(_address(process, log), log)
@@ -52,6 +52,25 @@ def serving(upstream: str, *, directory: Path) -> Iterator[Serving]:
             process.kill()
             process.wait()
             raise
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run one of the other commands to its end."""
+    return subprocess.run(
+        [sys.executable, "run.py", *arguments],
+        cwd=ROOT,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+
+
+def _environment() -> dict[str, str]:
+    """Without our own variables: those of the tests are no settings, and those of the machine are not for the tests."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
