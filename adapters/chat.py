@@ -110,7 +110,7 @@ class Usage(Struct, frozen=True, kw_only=True):
     reasoning_tokens: int = 0
 
 
-class ToolCallFragment(Struct, frozen=True, kw_only=True):
+class ToolCallFragment(Struct, frozen=True, kw_only=True, gc=False):
     """A piece of a tool call. `id` and `name` come at most once for an index, `arguments` in any number of pieces."""
 
     index: int
@@ -119,8 +119,11 @@ class ToolCallFragment(Struct, frozen=True, kw_only=True):
     arguments: str = ""
 
 
-class Chunk(Struct, frozen=True, kw_only=True):
-    """What one chunk of a stream said, in the same terms whichever server sent it."""
+class Chunk(Struct, frozen=True, kw_only=True, gc=False):
+    """What one chunk of a stream said, in the same terms whichever server sent it.
+
+    It cannot be part of a cycle, so the garbage collector is spared the thousands that may arrive together.
+    """
 
     text: str = ""
     reasoning: str = ""
