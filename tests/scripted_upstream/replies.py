@@ -169,28 +169,34 @@ def said(message: dict[str, Any]) -> str:
 
 
 def by_rule(body: dict[str, Any]) -> Stream:
-    """Echo the last user message; call tools for `weather in X and Y`; answer after tool messages."""
+    """Echo the last user message; call tools for `weather in X and Y`; answer after tool messages.
+
+    A tool message that speaks of `weather in X` makes another round. `break off` breaks the connection.
+    """
     messages = body.get("messages") or []
     outputs: list[str] = []
     for message in reversed(messages):
         if message.get("role") != "tool":
             break
         outputs.insert(0, said(message))
-    if outputs:
-        return _fitting(text("The result is: " + ", ".join(outputs)), body)
+    asked = ", ".join(outputs)
+    if not outputs:
+        asked = next((said(message) for message in reversed(messages) if message.get("role") == "user"), "")
+    if "break off" in asked:
+        return close_mid_stream(after=2)
 
-    asked = next((said(message) for message in reversed(messages) if message.get("role") == "user"), "")
     choice = body.get("tool_choice", "auto")
     tools = [tool["function"] for tool in body.get("tools") or []]
     if isinstance(choice, dict):
         tools = [tool for tool in tools if tool["name"] == choice["function"]["name"]]
     found = re.search(r"weather in (\w+)((?: and \w+)*)", asked)
-    if tools and choice != "none" and (found or choice != "auto"):
+    forced = choice != "auto" and not outputs
+    if tools and choice != "none" and (found or forced):
         values = [found[1], *found[2].split(" and ")[1:]] if found else [asked.split()[-1] if asked else ""]
         if body.get("parallel_tool_calls") is False:
             values = values[:1]
         return tool_calls([(tools[0]["name"], {_parameter(tools[0]): value}) for value in values])
-    return _fitting(text(asked or "Hello!"), body)
+    return _fitting(text(f"The result is: {asked}" if outputs else asked or "Hello!"), body)
 
 
 def _parameter(tool: dict[str, Any]) -> str:
