@@ -12,6 +12,8 @@ forward, doctor            requests passed through untouched; what a server can 
 from collections.abc import Sequence
 from time import monotonic
 
+from msgspec.structs import replace
+
 from adapters.detect import on_this_machine
 from adapters.dialects import USUAL_PORTS
 from adapters.forward import Forwarded
@@ -31,7 +33,9 @@ async def open_upstreams(settings: Settings, *, local_ports: Sequence[int] = tup
     Raises `adapters.launch.LaunchFailed`.
     """
     launched = await start_server(settings.launch) if settings.launch.server is not None else None
-    wanted = [launched.settings, *settings.upstreams] if launched is not None else list(settings.upstreams)
+    wanted = list(settings.upstreams)
+    if launched is not None:
+        wanted.insert(0, replace(launched.settings, max_concurrent=settings.launch.max_concurrent))
     if not wanted:
         wanted = [UpstreamSettings(url=found.url) for found in await on_this_machine(ports=local_ports)]
     if not wanted:

@@ -6,6 +6,7 @@ UpstreamError
  ├─ RateLimited       429, 503 and their like: try later
  ├─ Refused           a 4xx: the request itself was not liked
  │   ├─ ContextTooLong    the prompt does not fit the model
+ │   ├─ QuotaExhausted    a hosted server wants money first: no use to try again
  │   └─ UnknownModel      no such model there
  ├─ Broken            a 5xx, or an error inside a stream
  └─ SpokeNonsense     an answer that is not chat completions, or one cut off in the middle
@@ -39,6 +40,10 @@ class Refused(UpstreamError):
 
 
 class ContextTooLong(Refused):
+    pass
+
+
+class QuotaExhausted(Refused):
     pass
 
 

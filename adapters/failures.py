@@ -16,6 +16,7 @@ import msgspec
 from adapters.errors import (
     Broken,
     ContextTooLong,
+    QuotaExhausted,
     RateLimited,
     Refused,
     SpokeNonsense,
@@ -104,7 +105,9 @@ def failure_of_body(
 
     if kind in TOO_LONG_TYPES or code in TOO_LONG_TYPES or (status < 500 and TOO_LONG.search(message)):
         return ContextTooLong(message, status=status)
-    if status in {429, 503} or code in {"rate_limit_exceeded", "insufficient_quota"}:
+    if "insufficient_quota" in {kind, code}:
+        return QuotaExhausted(message, status=status)
+    if status in {429, 503} or code == "rate_limit_exceeded":
         return RateLimited(message, status=status, retry_after_seconds=retry_after_seconds)
     if status >= 500:
         return Broken(message, status=status)

@@ -120,5 +120,5 @@ class Member:
 
     def _meet(self, dialect: Dialect) -> None:
         self.dialect, self.title = dialect, dialect.title
-        self.server = ModelServer(self.settings, dialect)
+        self.server = ModelServer(self.settings, dialect, retries=self.settings.retries)
         self.url = self.server.url

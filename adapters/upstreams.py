@@ -33,6 +33,10 @@ class Route(Struct, frozen=True, kw_only=True):
     """Its name there."""
     context_length: int | None
     """Tokens of prompt and answer together; None where nobody says."""
+    servers: tuple[str, ...]
+    """The addresses of those that may answer, in no particular order: routes with the same share their places."""
+    places: int
+    """Runs that they take at one time, together."""
     honours_parallel_tool_calls: bool = False
     """Whether the server itself keeps to one call when told to; further calls are to be dropped otherwise."""
 
@@ -190,6 +194,8 @@ class Upstreams:
         return Route(
             upstream=RoutedUpstream(members, served=served),
             model=model,
+            servers=tuple(sorted(member.url for member in members)),
+            places=sum(member.settings.max_concurrent for member in members),
             # The smallest: any of them may have to answer.
             context_length=min(lengths) if lengths else first.context_length if first is not None else None,
             honours_parallel_tool_calls=all(

@@ -37,6 +37,10 @@ class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Silence within an answer after which the server is given up."""
     context_length: Annotated[int, Meta(ge=256)] | None = None
     """Tokens of prompt and answer, where the server does not tell."""
+    retries: Annotated[int, Meta(ge=0, le=10)] = 2
+    """Further attempts before the first byte of an answer, on 429, 502, 503 and failed connections."""
+    max_concurrent: Annotated[int, Meta(ge=1)] = 64
+    """Runs that talk to it at one time; more wait as `queued`, projects taking turns."""
 
 
 class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,8 +56,6 @@ class ModelSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class RunSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     expires_after_seconds: Annotated[int, Meta(ge=1)] = 600
-    max_concurrent: Annotated[int, Meta(ge=1)] = 256
-    """Runs that talk to model servers at one time; more wait as `queued`."""
     lease_seconds: Seconds = 30.0
     """A run whose process has not renewed its claim for so long is taken over."""
     max_interruptions: Annotated[int, Meta(ge=1)] = 3
@@ -71,6 +73,8 @@ class LaunchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """0 takes a free one."""
     options: list[str] = []
     """Passed on as they are."""
+    max_concurrent: Annotated[int, Meta(ge=1)] = 64
+    """As in `upstreams`."""
     ready_timeout_seconds: Seconds = 600.0
 
 

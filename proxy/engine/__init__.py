@@ -15,6 +15,7 @@ from config.settings import RunSettings
 from proxy.clock import Clock
 from proxy.engine.broadcast import Broadcast, Follower
 from proxy.engine.driver import Parts, Stop
+from proxy.engine.places import Places
 from proxy.engine.rescuer import Rescuer
 from proxy.engine.supervisor import Supervisor
 from proxy.schema.events import Event, RunChanged
@@ -44,7 +45,7 @@ class Engine:
             upstreams=upstreams,
             clock=clock,
             broadcast=self._broadcast,
-            slots=asyncio.Semaphore(settings.max_concurrent),
+            places=Places(),
             tasks=TaskGroup(),
             owner=self.owner,
         )

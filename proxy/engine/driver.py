@@ -9,32 +9,48 @@ import logging
 from collections.abc import Awaitable, Sequence
 from contextlib import AsyncExitStack
 from enum import Enum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from adapters import Route, Upstreams
 from adapters.chat import ChatRequest
-from adapters.errors import UpstreamError
+from adapters.errors import ContextTooLong, RateLimited, UpstreamError
 from proxy.clock import Clock
 from proxy.engine.broadcast import Broadcast
-from proxy.engine.history import fit, load
+from proxy.engine.history import Fitted, Material, fit, halved, load, remember
+from proxy.engine.places import Places
 from proxy.engine.saving import Lost, apply, durable
 from proxy.engine.stored import open_turn
 from proxy.ids import new_id
 from proxy.runs import failures, prompt
+from proxy.runs.budgets import tokens_left
 from proxy.runs.lifecycle import is_terminal
-from proxy.runs.progress import RunProgress
 from proxy.runs.truncation import budget
-from proxy.runs.turn import Cancelled, Ended, Failed, Input, Received, Started, TimedOut, Turn
+from proxy.runs.turn import (
+    Cancelled,
+    Deferred,
+    Ended,
+    Failed,
+    Input,
+    OutOfTokens,
+    Received,
+    Started,
+    TimedOut,
+    TokenBudget,
+    Turn,
+)
 from proxy.schema.events import ErrorBody, Event, RunChanged, StreamError
 from proxy.schema.runs import LastError, Run, RunStatus
-from proxy.store import Store, messages, runs, threads
-from proxy.store.database import Connection
+from proxy.store import Store, runs
 from proxy.tasks import TaskGroup
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+LONGEST_PAUSE_SECONDS: Final = 30.0
+"""Between two attempts at a model server that has no room, unless it says itself when to come again."""
 
 
 class Stop(Enum):
@@ -57,9 +73,28 @@ class Parts(Struct, frozen=True, kw_only=True):
     upstreams: Upstreams
     clock: Clock
     broadcast: Broadcast
-    slots: asyncio.Semaphore
+    places: Places
     tasks: TaskGroup
     owner: str
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """A turn, and what its request is made of."""
+
+    turn: Turn
+    material: Material
+    fitted: Fitted
+    used_up: TokenBudget | None
+
+    def request(self, model: str) -> ChatRequest:
+        return prompt.build(
+            self.material.run,
+            model=model,
+            history=[stored.message for stored in self.fitted.kept],
+            steps=self.material.steps,
+            own_messages=self.material.own_messages,
+            max_tokens=self.fitted.answer_tokens,
+        )
 
 
 class Drive:
@@ -73,6 +108,8 @@ class Drive:
         self._turn: Turn | None = None
         self._stop: Stop | None = None
         self._heeded = False
+        self._answered = False
+        self._deferred = 0
         self._wait: asyncio.Timeout | None = None
 
     def stop(self, reason: Stop) -> None:
@@ -110,93 +147,116 @@ class Drive:
 
     async def _play(self) -> None:
         try:
-            await self._interruptibly(self._parts.slots.acquire())
-            try:
-                await self._play_turn()
-            finally:
-                self._parts.slots.release()
+            while (pause_seconds := await self._play_turn()) is not None:
+                await self._interruptibly(asyncio.sleep(pause_seconds))
         except Stopped as stopped:
             await self._end_by(stopped.reason)
 
-    async def _play_turn(self) -> None:
+    async def _play_turn(self) -> float | None:
+        """Play one turn to its end; or how long to wait before it is tried again, where the server has no room now."""
         try:
             route = await self._interruptibly(
                 self._parts.upstreams.resolve(self.run.model, thread_id=self.run.thread_id)
             )
-            prepared = await self._prepare(route)
+            slots = self._parts.places.at(route)
+            await self._interruptibly(slots.acquire(self.project))
+            try:
+                return await self._play_turn_at(route)
+            finally:
+                slots.release()
         except UpstreamError as failure:
             log.warning("run %s: no model server for %r: %s", self.run.id, self.run.model, failure)
-            return await self._close_stored(Failed(failures.last_error(failure, model=self.run.model), self._now()))
+            await self._close_stored(Failed(failures.last_error(failure, model=self.run.model), self._now()))
         except prompt.Unsendable as unsendable:
             error = LastError(code="invalid_prompt", message=str(unsendable))
-            return await self._close_stored(Failed(error, self._now()))
+            await self._close_stored(Failed(error, self._now()))
+        return None
+
+    async def _play_turn_at(self, route: Route) -> float | None:
+        prepared = await self._prepare(route)
         if prepared is None:
             return None
-        turn, request = prepared
+        turn, used_up = prepared.turn, prepared.used_up
+        if used_up is not None:
+            now = self._now()
+            await self._emit([*turn.feed(Started(now)), *turn.feed(OutOfTokens(used_up, now))])
+            return None
         try:
-            await self._converse(turn, route, request)
+            await self._converse(prepared, route)
+        except RateLimited as busy:
+            if self._answered:
+                raise
+            self._deferred += 1
+            log.info("run %s waits, its model server is busy: %s", self.run.id, busy)
+            await self._emit(turn.feed(Deferred()))
+            wanted = busy.retry_after_seconds
+            return min(2.0**self._deferred, LONGEST_PAUSE_SECONDS) if wanted is None else wanted
         except UpstreamError as failure:
             log.warning("run %s failed: %s: %s", self.run.id, type(failure).__name__, failure)
             await self._emit(turn.feed(Failed(failures.last_error(failure, model=self.run.model), self._now())))
         return None
 
-    async def _prepare(self, route: Route) -> tuple[Turn, ChatRequest] | None:
+    async def _prepare(self, route: Route) -> Prepared | None:
         """Read what the prompt is made of, in one hop; None when the run is gone, or was ended meanwhile."""
-        room = budget(
+        # What its earlier turns used is known once the run is read, and can only lower this.
+        most = budget(
             route.context_length,
             max_prompt_tokens=self.run.max_prompt_tokens,
             answer_tokens=self.run.max_completion_tokens,
         )
-        material = await self._parts.store.read(lambda db: load(db, self.run.id, budget=room))
+        material = await self._parts.store.read(lambda db: load(db, self.run.id, budget=most))
         if material is None:
             return None
         if material.run.status is RunStatus.CANCELLING:
             raise Stopped(Stop.CANCEL)
         if material.run.status is not RunStatus.QUEUED:
             return None
-        answer = _answer_tokens_left(material.run, material.progress)
-        fitted = await self._interruptibly(fit(material, route, budget=room, answer_tokens=answer))
+        left = tokens_left(material.run, material.progress)
+        room = budget(route.context_length, max_prompt_tokens=left.prompt, answer_tokens=left.completion)
+        fitted = await self._interruptibly(fit(material, route, budget=room, answer_tokens=left.completion))
         if fitted.window_start is not None or fitted.counted:
-
-            async def remember(db: Connection) -> None:
-                await messages.save_token_counts(db, fitted.counted)
-                if fitted.window_start is not None:
-                    await threads.move_window(db, self.run.thread_id, fitted.window_start)
-
-            await self._parts.store.write(remember)
-        request = prompt.build(
-            material.run,
-            model=route.model,
-            history=fitted.history,
-            steps=material.steps,
-            own_messages=material.own_messages,
-            max_tokens=fitted.answer_tokens,
-        )
+            await self._parts.store.write(lambda db: remember(db, material, fitted))
         self.run, self._seen = material.run, material.run.status
         self._turn = Turn(material.run, material.progress, new_id=new_id)
-        return self._turn, request
+        self._answered = False
+        return Prepared(turn=self._turn, material=material, fitted=fitted, used_up=left.used_up(fits=fitted.fits))
 
-    async def _converse(self, turn: Turn, route: Route, request: ChatRequest) -> None:
+    async def _converse(self, prepared: Prepared, route: Route) -> None:
+        turn = prepared.turn
         # The model server starts to work while the run's start is being saved; nothing is announced before it is.
         started = self._parts.tasks.start(self._start(turn), name=f"start {self.run.id}")
         try:
-            async with AsyncExitStack() as stack:
-                batches = await self._interruptibly(stack.enter_async_context(route.upstream.stream(request)))
-                if (lost := await started) is not None:
-                    raise lost
-                while (batch := await self._interruptibly(anext(batches, None))) is not None:
-                    if self._stop is not None:  # a server that is never waited for must not outrun it
-                        raise Stopped(self._stop)
-                    at = self._now()
-                    events: list[Event] = []
-                    for chunk in batch:
-                        events += turn.feed(Received(chunk, at))
-                    await self._emit(events)
+            try:
+                await self._listen(prepared, route, started)
+            except ContextTooLong:
+                # Tokens are counted without the template, and some servers only say so when they have the prompt.
+                fewer = halved(prepared.material, prepared.fitted)
+                if self._answered or fewer is None:
+                    raise
+                await self._parts.store.write(lambda db: remember(db, prepared.material, fewer))
+                await self._listen(replace(prepared, fitted=fewer), route, started)
         finally:
             lost = await started
         if lost is not None:
             raise lost
         await self._emit(turn.feed(Ended(self._now())))
+
+    async def _listen(self, prepared: Prepared, route: Route, started: "asyncio.Task[Lost | None]") -> None:
+        turn = prepared.turn
+        async with AsyncExitStack() as stack:
+            asked = stack.enter_async_context(route.upstream.stream(prepared.request(route.model)))
+            batches = await self._interruptibly(asked)
+            if (lost := await started) is not None:
+                raise lost
+            while (batch := await self._interruptibly(anext(batches, None))) is not None:
+                if self._stop is not None:  # a server that is never waited for must not outrun it
+                    raise Stopped(self._stop)
+                self._answered = True
+                at = self._now()
+                events: list[Event] = []
+                for chunk in batch:
+                    events += turn.feed(Received(chunk, at))
+                await self._emit(events)
 
     async def _start(self, turn: Turn) -> Lost | None:
         try:
@@ -287,11 +347,3 @@ class Drive:
 
     def _now(self) -> int:
         return self._parts.clock.now()
-
-
-def _answer_tokens_left(run: Run, progress: RunProgress) -> int | None:
-    """`max_completion_tokens` is a total over all turns of the run."""
-    if run.max_completion_tokens is None:
-        return None
-    used = 0 if progress.usage is None else progress.usage.completion_tokens
-    return max(1, run.max_completion_tokens - used)

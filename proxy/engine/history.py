@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from adapters import Route
 from proxy.runs.progress import RunProgress, decode_progress
@@ -35,10 +36,12 @@ class Material(Struct, frozen=True, kw_only=True):
 
 
 class Fitted(Struct, frozen=True, kw_only=True):
-    history: list[Message]
+    kept: list[StoredMessage]
     """Oldest first."""
     window_start: int | None
     """Where the thread's window moves to, if it moves."""
+    fits: bool
+    """Whether the prompt is within its budget. The newest message is kept even where it is not."""
     counted: dict[str, int]
     """Tokens that were counted on the way, by message id, to be stored beside the messages."""
     answer_tokens: int | None
@@ -111,7 +114,7 @@ async def fit(material: Material, route: Route, *, budget: int | None, answer_to
     context = route.context_length
     answer_fits = answer_tokens is None or context is None or most + answer_tokens <= context
     if (budget is None or (material.reaches_start and most <= budget)) and answer_fits:
-        return Fitted(history=_oldest_first(newest_first), window_start=None, counted={}, answer_tokens=answer_tokens)
+        return Fitted(kept=newest_first[::-1], window_start=None, fits=True, counted={}, answer_tokens=answer_tokens)
     counted = await _count(newest_first, route)
     fixed_texts = _fixed_texts(material)
     counts = await route.upstream.count_tokens(route.model, fixed_texts) if fixed_texts else ()
@@ -124,17 +127,37 @@ async def fit(material: Material, route: Route, *, budget: int | None, answer_to
         weights,
         budget=None if budget is None else budget - fixed,
         reaches_start=material.reaches_start,
-        slides=material.run.truncation_strategy.type == "last_messages",
+        slides=_slides(material.run),
     )
+    used = fixed + sum(weight.tokens for weight in weights[: window.kept])
     if answer_tokens is not None and context is not None:
-        used = fixed + sum(weight.tokens for weight in weights[: window.kept])
         answer_tokens = max(1, min(answer_tokens, context - used))
-    history = _oldest_first(newest_first[: window.kept])
-    return Fitted(history=history, window_start=window.start, counted=counted, answer_tokens=answer_tokens)
+    return Fitted(
+        kept=newest_first[: window.kept][::-1],
+        window_start=window.start,
+        fits=budget is None or used <= budget,
+        counted=counted,
+        answer_tokens=answer_tokens,
+    )
 
 
-def _oldest_first(newest_first: Sequence[StoredMessage]) -> list[Message]:
-    return [stored.message for stored in reversed(newest_first)]
+def halved(material: Material, fitted: Fitted) -> Fitted | None:
+    """The newer half, for a model server that says the prompt is too long for it after all; None when one is left."""
+    if len(fitted.kept) < 2:
+        return None
+    kept = fitted.kept[len(fitted.kept) // 2 :]
+    return replace(fitted, kept=kept, window_start=None if _slides(material.run) else kept[0].seq, counted={})
+
+
+async def remember(db: Connection, material: Material, fitted: Fitted) -> None:
+    """Keep what was counted, and where the thread's window begins now."""
+    await messages.save_token_counts(db, fitted.counted)
+    if fitted.window_start is not None:
+        await threads.move_window(db, material.run.thread_id, fitted.window_start)
+
+
+def _slides(run: Run) -> bool:
+    return run.truncation_strategy.type == "last_messages"
 
 
 def _most(material: Material) -> int:

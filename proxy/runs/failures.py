@@ -6,6 +6,7 @@ from typing import Final, Literal
 from adapters.errors import (
     Broken,
     ContextTooLong,
+    QuotaExhausted,
     RateLimited,
     Refused,
     SpokeNonsense,
@@ -26,6 +27,11 @@ FAILURES: Final[Mapping[type[UpstreamError], tuple[Code, str]]] = {
     TimedOut: ("server_error", f"{SORRY} The model server did not answer in time."),
     RateLimited: ("rate_limit_exceeded", "Rate limit reached for {model}: the model server asks to try again later."),
     ContextTooLong: ("invalid_prompt", "The prompt is longer than the context of {model}. {said}"),
+    QuotaExhausted: (
+        "rate_limit_exceeded",
+        "You exceeded your current quota, please check your plan and billing details. For more information on this "
+        "error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.",
+    ),
     UnknownModel: ("server_error", f"{SORRY} No model server has the model {{model}}."),
     Refused: ("server_error", f"{SORRY} The model server refused the request: {{said}}"),
     Broken: ("server_error", f"{SORRY} The model server failed: {{said}}"),

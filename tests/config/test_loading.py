@@ -194,7 +194,7 @@ def test_a_secret_is_not_repeated(tmp_path: Path) -> None:
             {"launch.server": "ollama"},
             'launch.server: expected one of "llama-server", "sglang", "vllm", got "ollama" (argument --launch)',
         ),
-        ({"runs.max_concurrent": 0}, "runs.max_concurrent: expected a whole number, 1 or more, got 0 (argument)"),
+        ({"runs.max_interruptions": 0}, "runs.max_interruptions: expected a whole number, 1 or more, got 0 (argument)"),
     ],
 )
 def test_mistakes_in_an_argument(tmp_path: Path, arguments: dict[str, object], message: str) -> None:

@@ -110,6 +110,13 @@ class World:
         await read(self.engine.follow(run_id, since=0))
         return await self.stored(run_id)
 
+    async def until_rest_again(self, run: Run) -> Run:
+        """Answer a run's calls, and follow it to where it rests next."""
+        follower = await self.submit(run)
+        assert isinstance(follower, Follower)
+        await read(follower)
+        return await self.stored(run.id)
+
     async def cancel(self, run: Run) -> Run:
         return await operations.cancel_run(self.services, project=HOME, thread_id=run.thread_id, run_id=run.id)
 

@@ -30,7 +30,10 @@ SORRY = "Sorry, something went wrong."
 UNREACHED = f"{SORRY} The model server could not be reached."
 SILENT = f"{SORRY} The model server did not answer in time."
 CUT = f"{SORRY} The model server's answer was cut off or could not be understood."
-LATER = "Rate limit reached for tiny: the model server asks to try again later."
+QUOTA = (
+    "You exceeded your current quota, please check your plan and billing details. For more information on this error, "
+    "read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors."
+)
 
 
 @pytest.fixture
@@ -39,6 +42,12 @@ async def hasty(tmp_path: Path, upstream: ScriptedUpstream, clock: StandingClock
     patience = {"first_token_timeout_seconds": 1.0, "idle_timeout_seconds": 0.3}
     async with a_process(tmp_path / "data", upstream, clock, **patience) as world:
         yield world
+
+
+def no_quota() -> dict[str, object]:
+    return {
+        "error": {"message": "Pay first.", "type": "insufficient_quota", "param": None, "code": "insufficient_quota"}
+    }
 
 
 def said(status: int) -> dict[str, object]:
@@ -52,9 +61,8 @@ BEFORE_A_WORD: dict[str, tuple[list[Reply], str, str]] = {
         "server_error",
         f"{SORRY} The model server refused the request: nothing here",
     ),
-    "429": ([error(429, said(429), retry_after="0")] * 3, "rate_limit_exceeded", LATER),
+    "429 for want of money": ([error(429, no_quota())], "rate_limit_exceeded", QUOTA),
     "500": ([error(500, said(500))], "server_error", f"{SORRY} The model server failed: No to 500."),
-    "503": ([error(503, said(503), retry_after="0")] * 3, "rate_limit_exceeded", LATER),
     "closes before the head": ([refuse()] * 3, "server_error", UNREACHED),
     "never answers": ([never_answers()], "server_error", SILENT),
     "speaks HTML": ([nonsense(b"<html>It works!</html>")], "server_error", CUT),

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from config.settings import RunSettings
 from proxy.engine import Follower
 from proxy.errors import InvalidRequest
 from proxy.schema.runs import Run, RunStatus
@@ -158,7 +157,7 @@ async def test_two_hands_that_submit(world: World) -> None:
 async def test_more_runs_than_places(tmp_path: Path, upstream: ScriptedUpstream, clock: StandingClock) -> None:
     gate = asyncio.Event()
     upstream.reply(*[text("one two").waiting(gate, after=1)] * 9)
-    async with a_process(tmp_path / "data", upstream, clock, runs=RunSettings(max_concurrent=3)) as world:
+    async with a_process(tmp_path / "data", upstream, clock, max_concurrent=3) as world:
         runs = [await world.run() for _ in range(9)]
         await upstream.received(3)
         statuses = [(await world.stored(run.id)).status for run in runs[3:]]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import RunSettings
 from proxy.engine import Follower
 from proxy.errors import InvalidRequest, NotFound
 from proxy.operations import threads as thread_operations
@@ -82,7 +81,7 @@ async def test_cancel_before_a_word(world: World) -> None:
 async def test_cancel_while_it_waits_for_a_place(
     tmp_path: Path, upstream: ScriptedUpstream, clock: StandingClock
 ) -> None:
-    async with a_process(tmp_path / "data", upstream, clock, runs=RunSettings(max_concurrent=1)) as world:
+    async with a_process(tmp_path / "data", upstream, clock, max_concurrent=1) as world:
         upstream.reply(never_answers())
         first = await world.run()
         await upstream.received()
@@ -186,7 +185,7 @@ async def test_a_run_whose_outputs_never_come_expires(world: World) -> None:
 async def test_a_run_that_never_found_a_place_expires(
     tmp_path: Path, upstream: ScriptedUpstream, clock: StandingClock
 ) -> None:
-    async with a_process(tmp_path / "data", upstream, clock, runs=RunSettings(max_concurrent=1)) as world:
+    async with a_process(tmp_path / "data", upstream, clock, max_concurrent=1) as world:
         upstream.reply(never_answers())
         first = await world.run()
         await upstream.received()
