@@ -28,7 +28,7 @@ def the_fake(*options: str) -> list[str]:
 
 async def until(condition: Callable[[], object]) -> bool:
     """Whether it comes true in a while. For what other processes do, which no event tells."""
-    for _ in range(500):
+    for _ in range(1500):
         if condition():
             return True
         await asyncio.sleep(0.02)

@@ -78,7 +78,7 @@ async def test_a_request_goes_on_as_it_came(client: Client):
         headers={"Content-Type": "application/json", "User-Agent": "me/1", "Accept": "text/x"},
     )
     assert sent["method"] == "POST"
-    assert sent["query"] == "a=%2B1&b= "
+    assert sent["query"] == "a=%2B1&b=%20"
     assert sent["body"].encode() == body
     assert sent["headers"]["content-type"] == "application/json"
     assert sent["headers"]["user-agent"] == "me/1"
