@@ -16,18 +16,20 @@ class _Channel:
     def __init__(self) -> None:
         self.frames: list[bytes] = []
         self.ends: list[int] = []
-        self.news: asyncio.Future[None] | None = None
+        self.waiting: list[asyncio.Future[None]] = []
         self.forget: asyncio.TimerHandle | None = None
 
     def wake(self) -> None:
-        if self.news is not None:
-            self.news.set_result(None)
-            self.news = None
+        for waiter in self.waiting:
+            if not waiter.done():  # its follower has left
+                waiter.set_result(None)
+        self.waiting.clear()
 
     async def wait(self) -> None:
-        if self.news is None:
-            self.news = asyncio.get_running_loop().create_future()
-        await asyncio.shield(self.news)
+        # One future for each follower: a shared one would need a shield, and that another turn of the loop per token.
+        waiter = asyncio.get_running_loop().create_future()
+        self.waiting.append(waiter)
+        await waiter
 
     def end_after(self, position: int) -> int | None:
         return next((end for end in self.ends if end > position), None)
