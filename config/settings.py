@@ -62,6 +62,10 @@ class RunSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """After so many interruptions (crash, restart) a run fails instead of starting again."""
     frames_kept_seconds: Seconds = 30.0
     """How long a finished run's stream stays in memory for those who are still reading it."""
+    when_thread_is_busy: Literal["reject", "wait", "cancel"] = "reject"
+    """What happens to a message or a run for a thread that has an active run."""
+    busy_wait_seconds: Seconds = 60.0
+    """How long such a request waits, for the run to end or to be cancelled, before it is rejected after all."""
 
 
 class LaunchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 APIError
  ├─ InvalidRequest        400  invalid_request_error
+ │   ├─ ThreadIsBusy      400  (never 409: the official clients would try again by themselves)
  │   ├─ NotAuthorized     401
  │   ├─ Forbidden         403
  │   ├─ NotFound          404
@@ -35,6 +36,14 @@ class APIError(Exception):
 class InvalidRequest(APIError):
     status = 400
     type = "invalid_request_error"
+
+
+class ThreadIsBusy(InvalidRequest):
+    """The thread is locked by its active run."""
+
+    def __init__(self, message: str, *, run_id: str) -> None:
+        super().__init__(message)
+        self.run_id = run_id
 
 
 class NotAuthorized(InvalidRequest):

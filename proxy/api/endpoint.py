@@ -30,7 +30,8 @@ _STREAM_HEADERS: Final = {
 class Endpoint:
     """An operation, as requests reach it. Its signature is read once, here; so are its decoders made.
 
-    `tasks` owns the operations that are under way: what was begun is done, also for a client that has left.
+    `tasks` owns the operations that are under way: what was begun is done, also for a client that has left. One that
+    waits before it begins asks for `gone`, a future that is done when the client has left.
     """
 
     def __init__(self, operation: Callable[..., Awaitable[Any]], tasks: TaskGroup) -> None:
@@ -38,6 +39,7 @@ class Endpoint:
         self._tasks = tasks
         parameters = signature(operation, eval_str=True).parameters
         self._wants_project = "project" in parameters
+        self._wants_gone = "gone" in parameters
         self._body = BodyDecoder(parameters["body"].annotation) if "body" in parameters else None
         self._params = QueryDecoder(parameters["params"].annotation) if "params" in parameters else None
 
@@ -53,12 +55,15 @@ class Endpoint:
             given["body"] = self._body(await request.read())
         if self._params is not None:
             given["params"] = self._params(request.query.items())
-        result = await self._done(request, self._operation(services, **given))
+        gone = asyncio.get_running_loop().create_future()
+        if self._wants_gone:
+            given["gone"] = gone
+        result = await self._done(request, self._operation(services, **given), gone)
         if hasattr(result, "__aiter__"):
             return await _stream(request, result.__aiter__())
         return answer_json(result)
 
-    async def _done(self, request: web.Request, work: Awaitable[Any]) -> Any:
+    async def _done(self, request: web.Request, work: Awaitable[Any], gone: asyncio.Future[None]) -> Any:
         """Do it to the end. A run that was saved and then not begun would lock its thread until it expires."""
         if request.method in _READING:
             return await work
@@ -66,6 +71,7 @@ class Endpoint:
         try:
             outcome = await asyncio.shield(task)
         except asyncio.CancelledError:
+            gone.set_result(None)
             task.add_done_callback(_log_failure)  # nobody else asks any more
             raise
         if isinstance(outcome, Exception):

@@ -1,8 +1,8 @@
 """The shell around the run core: everything about runs that awaits.
 
 `driver` plays one run, `supervisor` owns the tasks that do, `rescuer` takes up what a dead process left, `broadcast`
-hands a run's frames to those who follow it. The engine never asks which server a model is on, and nobody's leaving
-stops a run.
+hands a run's frames to those who follow it, `waiting` is for those who need a thread that a run still has. The engine
+never asks which server a model is on, and nobody's leaving stops a run.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from proxy.engine.driver import Parts, Stop
 from proxy.engine.places import Places
 from proxy.engine.rescuer import Rescuer
 from proxy.engine.supervisor import Supervisor
+from proxy.engine.waiting import Waiting
 from proxy.schema.events import Event, RunChanged
 from proxy.schema.runs import Run
 from proxy.store import Store
@@ -39,7 +40,8 @@ class Engine:
         frame: Callable[[Event], bytes],
     ) -> None:
         self.owner = secrets.token_hex(8)
-        self._broadcast = Broadcast(frame, kept_seconds=settings.frames_kept_seconds)
+        self.waiting = Waiting()
+        self._broadcast = Broadcast(frame, kept_seconds=settings.frames_kept_seconds, freed=self.waiting.wake)
         self._parts = Parts(
             store=store,
             upstreams=upstreams,
@@ -65,6 +67,7 @@ class Engine:
 
     async def aclose(self, *, patience_seconds: float) -> None:
         """Let runs end for so long, then leave the rest to the next start. May be called again."""
+        self.waiting.close()
         await self._watch.cancel()
         await self._supervisor.aclose(patience_seconds=patience_seconds)
 
@@ -115,3 +118,4 @@ class Engine:
     def abandon(self, run: Run, project: str) -> None:
         """Hang up for a run whose thread was deleted."""
         self._supervisor.stop(run, project, Stop.ABANDON)
+        self.waiting.wake(run.thread_id)

@@ -57,8 +57,16 @@ class Follower:
 
 
 class Broadcast:
-    def __init__(self, frame: Callable[[Event], bytes], *, kept_seconds: float) -> None:
+    def __init__(
+        self,
+        frame: Callable[[Event], bytes],
+        *,
+        kept_seconds: float,
+        freed: Callable[[str], None] = lambda thread_id: None,
+    ) -> None:
+        """`freed` is told of each thread whose run is over."""
         self._frame = frame
+        self._freed = freed
         self._kept_seconds = kept_seconds
         self._channels: dict[str, _Channel] = {}
 
@@ -68,6 +76,8 @@ class Broadcast:
             channel.frames.append(self._frame(event))
             if _rests(event):
                 self._end(run_id, channel)
+            if isinstance(event, RunChanged) and is_terminal(event.run.status):
+                self._freed(event.run.thread_id)
         channel.wake()
 
     def end(self, run_id: str) -> None:

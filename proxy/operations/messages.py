@@ -1,12 +1,14 @@
 """Messages: create, list, look at, modify, delete."""
 
+import asyncio
 from typing import Any, assert_never
 
 from msgspec import UNSET, Raw, to_builtins
 from msgspec.structs import replace
 
-from proxy.errors import InvalidRequest, not_found
+from proxy.errors import InvalidRequest, ThreadIsBusy, not_found
 from proxy.ids import new_id
+from proxy.operations.active import when_free
 from proxy.schema.fields import Deleted
 from proxy.schema.messages import (
     Attachment,
@@ -30,20 +32,30 @@ from proxy.services import Services
 from proxy.store import Connection, messages, threads
 
 
-async def create_message(services: Services, *, project: str, thread_id: str, body: CreateMessage) -> Message:
-    message = new_message(body, thread_id=thread_id, at=services.clock.now())
+async def create_message(
+    services: Services,
+    *,
+    project: str,
+    thread_id: str,
+    body: CreateMessage,
+    gone: asyncio.Future[None] | None = None,
+) -> Message:
+    given = new_message(body, thread_id=thread_id, at=0)
 
-    async def save(db: Connection) -> None:
+    async def save(db: Connection) -> Message:
         # In the transaction that inserts: a run that begins meanwhile either sees the message or refuses it.
         state = await threads.thread_state(db, project, thread_id)
         if state is None:
             raise not_found("thread", thread_id)
         if state.active_run is not None:
-            raise InvalidRequest(f"Can't add messages to {thread_id} while a run {state.active_run} is active.")
+            refusal = f"Can't add messages to {thread_id} while a run {state.active_run} is active."
+            raise ThreadIsBusy(refusal, run_id=state.active_run)
+        # The time of its insertion: lists are in the order of time, and it may have waited for another's message.
+        message = replace(given, created_at=services.clock.now())
         await messages.insert_messages(db, project, [message])
+        return message
 
-    await services.store.write(save)
-    return message
+    return await when_free(services, project, thread_id, lambda: services.store.write(save), gone=gone)
 
 
 async def list_messages(services: Services, *, project: str, thread_id: str, params: ListMessagesParams) -> Page:

@@ -1,19 +1,21 @@
 """Runs: create (also with a thread), look at, modify, cancel, and hand in tool outputs."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from proxy.engine import Follower
-from proxy.errors import InvalidRequest, NotFound, not_found
+from proxy.errors import InvalidRequest, NotFound, ThreadIsBusy, not_found
 from proxy.ids import check_id, new_id
+from proxy.operations.active import cancel, stored_run, when_free
 from proxy.operations.messages import new_message
 from proxy.operations.models import check_model
 from proxy.operations.threads import new_thread
 from proxy.operations.tool_resources import answered_resources
 from proxy.operations.tools import answered_tools
-from proxy.runs.lifecycle import Trigger, advance, allows, is_terminal
+from proxy.runs.lifecycle import is_terminal
 from proxy.runs.outputs import accept, mismatch
 from proxy.runs.progress import RunProgress, decode_progress, encode_progress
 from proxy.schema.assistants import Assistant
@@ -32,32 +34,37 @@ from proxy.schema.tools import CodeInterpreterTool, Tool
 from proxy.services import Services
 from proxy.store import assistants, messages, runs, steps, threads
 from proxy.store.database import Connection
-from proxy.store.runs import StoredRun
 
 
-async def create_run(services: Services, *, project: str, thread_id: str, body: CreateRun) -> Run | Follower:
+async def create_run(
+    services: Services, *, project: str, thread_id: str, body: CreateRun, gone: asyncio.Future[None] | None = None
+) -> Run | Follower:
     check_id(body.assistant_id, "assistant_id")
     check_model(services, body.model)
     tools = None if body.tools is None else answered_tools(body.tools)
-    now = services.clock.now()
-    additional = [
-        new_message(message, thread_id=thread_id, at=now, param=f"additional_messages[{i}]")
+    given = [
+        new_message(message, thread_id=thread_id, at=0, param=f"additional_messages[{i}]")
         for i, message in enumerate(body.additional_messages or [])
     ]
 
     async def save(db: Connection) -> list[Event]:
+        now = services.clock.now()  # it may have waited
         state = await threads.thread_state(db, project, thread_id)
         if state is None:
             raise not_found("thread", thread_id)
         assistant = await _assistant(db, project, body.assistant_id)
         if state.active_run is not None:
-            raise InvalidRequest(f"Thread {thread_id} already has an active run {state.active_run}.")
+            refusal = f"Thread {thread_id} already has an active run {state.active_run}."
+            raise ThreadIsBusy(refusal, run_id=state.active_run)
         run = _new_run(services, assistant, body, tools, thread_id=thread_id, at=now)
-        await messages.insert_messages(db, project, additional)
+        await messages.insert_messages(db, project, [replace(message, created_at=now) for message in given])
         await _save_new_run(services, db, project, run)
         return [RunCreated(run), RunChanged(run)]
 
-    return await _begin(services, project, save, stream=body.stream)
+    async def begin() -> Run | Follower:
+        return await _begin(services, project, save, stream=body.stream)
+
+    return await when_free(services, project, thread_id, begin, gone=gone)
 
 
 async def create_thread_and_run(services: Services, *, project: str, body: CreateThreadAndRun) -> Run | Follower:
@@ -100,7 +107,7 @@ async def list_runs(services: Services, *, project: str, thread_id: str, params:
 
 async def modify_run(services: Services, *, project: str, thread_id: str, run_id: str, body: ModifyRun) -> Run:
     async def save(db: Connection) -> Run:
-        run = (await _stored(db, project, thread_id, run_id)).run
+        run = (await stored_run(db, project, thread_id, run_id)).run
         if not is_terminal(run.status):
             raise InvalidRequest(f"Cannot update run with status '{run.status.value}'.")
         if body.metadata is UNSET:
@@ -113,20 +120,7 @@ async def modify_run(services: Services, *, project: str, thread_id: str, run_id
 
 
 async def cancel_run(services: Services, *, project: str, thread_id: str, run_id: str) -> Run:
-    async def save(db: Connection) -> Run:
-        run = (await _stored(db, project, thread_id, run_id)).run
-        if not allows(run.status, Trigger.CANCEL_REQUESTED):
-            raise InvalidRequest(f"Cannot cancel run with status '{run.status.value}'.")
-        cancelling = replace(run, status=advance(run.status, Trigger.CANCEL_REQUESTED), required_action=None)
-        await runs.save_run(db, cancelling, was=run.status)
-        return cancelling
-
-    async def cancel() -> Run:
-        run = await services.store.write(save)
-        services.engine.cancel(run, project)
-        return run
-
-    return await services.engine.see_through(cancel())
+    return await cancel(services, project, thread_id, run_id)
 
 
 async def submit_tool_outputs_to_run(
@@ -135,7 +129,7 @@ async def submit_tool_outputs_to_run(
     now = services.clock.now()
 
     async def save(db: Connection) -> list[Event]:
-        stored = await _stored(db, project, thread_id, run_id)
+        stored = await stored_run(db, project, thread_id, run_id)
         run = stored.run
         if run.status is not RunStatus.REQUIRES_ACTION:
             raise InvalidRequest(f'Runs in status "{run.status.value}" do not accept tool outputs.')
@@ -247,15 +241,6 @@ async def _assistant(db: Connection, project: str, assistant_id: str) -> Assista
     if assistant is None:
         raise not_found("assistant", assistant_id)
     return assistant
-
-
-async def _stored(db: Connection, project: str, thread_id: str, run_id: str) -> StoredRun:
-    stored = await runs.find_run(db, project, thread_id, run_id)
-    if stored is None:
-        if await threads.thread_state(db, project, thread_id) is None:
-            raise not_found("thread", thread_id)
-        raise not_found("run", run_id)
-    return stored
 
 
 async def _missing(services: Services, project: str, thread_id: str, run_id: str) -> NotFound:

@@ -25,7 +25,7 @@ def test_every_row_is_found(method: str, path: str, operation: object, base: str
 @pytest.mark.parametrize(("method", "path", "operation"), TABLE)
 def test_an_operation_takes_the_ids_of_its_path(method: str, path: str, operation: object):
     parameters = signature(operation).parameters  # type: ignore[arg-type]
-    assert set(parameters) - {"services", "project", "body", "params"} == set(re.findall(r"{(\w+)\*?}", path))
+    assert set(parameters) - {"services", "project", "body", "params", "gone"} == set(re.findall(r"{(\w+)\*?}", path))
 
 
 @pytest.mark.parametrize(
