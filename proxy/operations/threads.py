@@ -29,7 +29,10 @@ async def create_thread(services: Services, *, project: str, body: CreateThread)
 
 
 async def list_threads(services: Services, *, project: str, params: ListThreadsParams) -> Page:
-    """Ours: the real service had no list of threads, which those who keep their own data miss."""
+    """Ours: the real service had no list of threads, which those who keep their own data miss.
+
+    An item shows `active_run_id` beside the thread's own keys, which the thread itself never does.
+    """
     return await services.store.read(lambda db: threads.list_threads(db, project, params))
 
 

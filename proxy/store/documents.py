@@ -1,5 +1,7 @@
 """How an object becomes a row's `doc`, and how stored JSON is handed out as it is."""
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -15,6 +17,12 @@ def to_doc(answered: Struct) -> str:
 
 def to_raw(row: Row | None) -> Raw | None:
     return None if row is None else Raw(row["doc"])
+
+
+def with_columns(row: Row, columns: Mapping[str, str]) -> Raw:
+    """The stored object with more keys at its end, each with the value of a column; never decoded."""
+    more = b",".join(b"%b:%b" % (_encode(key), _encode(row[column])) for key, column in columns.items())
+    return Raw(b"%b,%b}" % (row["doc"].encode().removesuffix(b"}"), more))
 
 
 async def stored_json(db: Connection, sql: str, params: Params) -> Raw | None:

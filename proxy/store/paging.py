@@ -6,11 +6,14 @@ and turns its page around, so that the page right before the cursor comes out, s
 then speaks of that direction. Descending is the exact mirror of ascending, because `seq` breaks every tie.
 """
 
+from collections.abc import Mapping
+
 from msgspec import Raw
 
 from proxy.errors import not_found
 from proxy.schema.pages import ListParams, Page
 from proxy.store.database import Connection, Params, Value
+from proxy.store.documents import with_columns
 
 
 async def page(
@@ -22,9 +25,11 @@ async def page(
     scope: str,
     binds: Params,
     condition: str = "",
+    beside: Mapping[str, str] | None = None,
 ) -> Page:
     """Page through the rows of `table` in `scope`, of which `condition` may leave out some.
 
+    `beside` is what stands in each object after its own keys: key -> column.
     A cursor must name a row in scope: an unknown, a foreign or a deleted one raises `NotFound` for `noun`.
     """
     backward = params.before is not None and params.after is None
@@ -42,7 +47,7 @@ async def page(
 
     rows = await db.all(
         f"""
-        SELECT id, doc
+        SELECT {", ".join(["id", "doc", *(beside or {}).values()])}
           FROM {table}
          WHERE {" AND ".join(filter(None, wanted))}
          ORDER BY created_at {direction}, seq {direction}
@@ -55,7 +60,7 @@ async def page(
     if backward:
         rows.reverse()
     return Page(
-        data=[Raw(row["doc"]) for row in rows],
+        data=[with_columns(row, beside) if beside else Raw(row["doc"]) for row in rows],
         first_id=rows[0]["id"] if rows else None,
         last_id=rows[-1]["id"] if rows else None,
         has_more=has_more,

@@ -39,7 +39,10 @@ async def thread_json(db: Connection, project: str, id: str) -> Raw | None:
 
 
 async def list_threads(db: Connection, project: str, params: ListThreadsParams) -> Page:
-    """Of the threads whose metadata has every pair of `params.metadata`; a cursor may be any of the project's."""
+    """Of the threads whose metadata has every pair of `params.metadata`; a cursor may be any of the project's.
+
+    Each shows its active run beside what it is answered with elsewhere.
+    """
     binds: dict[str, Value] = {"project": project}
     conditions: list[str] = []
     for n, (key, value) in enumerate(params.metadata.items()):
@@ -57,6 +60,7 @@ async def list_threads(db: Connection, project: str, params: ListThreadsParams) 
         scope="project = :project",
         binds=binds,
         condition=" AND ".join(conditions),
+        beside={"active_run_id": "active_run"},
     )
 
 

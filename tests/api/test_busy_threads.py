@@ -107,6 +107,20 @@ async def test_refused(talk: Talk, upstream: ScriptedUpstream):
         )
 
 
+@having(when_thread_is_busy="reject")
+async def test_the_list_of_threads_shows_the_active_run(talk: Talk, upstream: ScriptedUpstream):
+    upstream.reply(tool_calls(CALL))
+    await talk.begin()
+    thread = await talk.ask("GET", talk.path)
+    assert "active_run_id" not in thread
+    assert (await talk.ask("GET", "/v1/threads"))["data"] == [thread | {"active_run_id": talk.run_id}]
+    await talk.until("requires_action")
+    assert (await talk.ask("GET", "/v1/threads"))["data"] == [thread | {"active_run_id": talk.run_id}]
+    await talk.ask("POST", f"{talk.path}/runs/{talk.run_id}/cancel")
+    await talk.until("cancelled")
+    assert (await talk.ask("GET", "/v1/threads"))["data"] == [thread | {"active_run_id": None}]
+
+
 waiting = having(when_thread_is_busy="wait", busy_wait_seconds=60.0)
 
 

@@ -93,9 +93,10 @@ async def test_a_list_by_metadata(services: Services):
         page = await list_threads(services, project=HOME, params=ListThreadsParams(metadata=metadata))
         return as_sent(page)["data"]  # type: ignore[no-any-return]
 
-    assert await found() == [both, blue]
-    assert await found(c="blue") == [both, blue]
-    assert await found(c="blue", d="1") == [both]
+    idle = {"active_run_id": None}
+    assert await found() == [both | idle, blue | idle]
+    assert await found(c="blue") == [both | idle, blue | idle]
+    assert await found(c="blue", d="1") == [both | idle]
     assert await found(c="red") == []
 
 

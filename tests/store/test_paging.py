@@ -51,7 +51,7 @@ async def test_a_page_is_made_of_stored_json(store: Store) -> None:
     thread = a_thread(metadata={"wörd": "ü"})
     await store.write(lambda db: insert_thread(db, HOME, thread))
     page = await store.read(lambda db: list_threads(db, HOME, ListThreadsParams()))
-    stored, id = msgspec.json.encode(thread), thread.id.encode()
+    stored, id = msgspec.json.encode(thread)[:-1] + b',"active_run_id":null}', thread.id.encode()
     assert msgspec.json.encode(page) == (
         b'{"object":"list","data":[%s],"first_id":"%s","last_id":"%s","has_more":false}' % (stored, id, id)
     )

@@ -87,7 +87,19 @@ async def test_threads_are_found_by_metadata_whatever_the_key(store: Store, key:
     for thread in (wanted, a_thread(metadata={key: "2"}), a_thread(metadata={"other": "1"}), a_thread()):
         await store.write(lambda db, thread=thread: insert_thread(db, HOME, thread))
     page = await store.read(lambda db: list_threads(db, HOME, ListThreadsParams(metadata={key: "1"})))
-    assert [bytes(raw) for raw in page.data] == [msgspec.json.encode(wanted)]
+    assert [msgspec.json.decode(raw, type=Thread) for raw in page.data] == [wanted]
+
+
+async def test_a_listed_thread_shows_its_active_run(store: Store, thread: Thread) -> None:
+    idle = a_thread(metadata={"brace": "}"})
+    await store.write(lambda db: insert_thread(db, HOME, idle))
+    await store.write(lambda db: lock_thread(db, thread.id, "run_a"))
+    page = await store.read(lambda db: list_threads(db, HOME, ListThreadsParams(order="asc")))
+    assert [bytes(raw) for raw in page.data] == [
+        msgspec.json.encode(thread)[:-1] + b',"active_run_id":"run_a"}',
+        msgspec.json.encode(idle)[:-1] + b',"active_run_id":null}',
+    ]
+    assert await store.read(lambda db: thread_json(db, HOME, thread.id)) == Raw(msgspec.json.encode(thread))
 
 
 async def test_all_pairs_of_metadata_must_match_exactly(store: Store) -> None:
