@@ -17,11 +17,12 @@ from bench.setting import Setting, new_assistant, new_thread, run_body, scripts,
 from bench.wire import Connection
 from config.settings import Settings, UpstreamSettings
 from proxy.clock import SystemClock
-from proxy.engine.history import fit, load
+from proxy.engine.driver import Prepared
+from proxy.engine.history import fit, load, remember
 from proxy.ids import new_id
-from proxy.runs import prompt
 from proxy.runs.progress import RunProgress, encode_progress
 from proxy.runs.truncation import budget
+from proxy.runs.turn import Turn
 from proxy.schema.messages import Message, Text, TextContent
 from proxy.schema.runs import Run
 from proxy.schema.threads import Thread
@@ -149,19 +150,7 @@ async def _built_once(store: Store, route: Route, run_id: str) -> float:
     assert material is not None
     fitted = await fit(material, route, budget=room, answer_tokens=None)
     if fitted.window_start is not None or fitted.counted:
-
-        async def remember(db: Database) -> None:
-            await messages.save_token_counts(db, fitted.counted)
-            if fitted.window_start is not None:
-                await threads.move_window(db, material.run.thread_id, fitted.window_start)
-
-        await store.write(remember)
-    prompt.build(
-        material.run,
-        model=route.model,
-        history=fitted.history,
-        steps=material.steps,
-        own_messages=material.own_messages,
-        max_tokens=fitted.answer_tokens,
-    )
+        await store.write(lambda db: remember(db, material, fitted))
+    turn = Turn(material.run, material.progress, new_id=new_id)
+    Prepared(turn=turn, material=material, fitted=fitted, used_up=None).request(route.model)
     return (time.perf_counter() - started) * 1000
