@@ -62,6 +62,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     honours_parallel_tool_calls: bool = False
     """Whether `parallel_tool_calls: false` keeps it to one call. It is sent only then; otherwise runs trim the rest."""
+    parses_tool_calls: bool = False
+    """Whether it takes calls out of the model's text itself, with the flags that it needs for that."""
     takes_zero_top_p: bool = False
     """Whether `top_p: 0` is taken; the API allows it. Where not, the smallest that is."""
     tokenize: Literal["prompt", "content"] | None = None

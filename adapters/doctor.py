@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from adapters.checks import CHECKS, Patient, Verdict
 from adapters.detect import identify, on_this_machine
@@ -57,7 +58,8 @@ async def examine(settings: UpstreamSettings, *, model: str | None = None) -> Re
         return Report(
             url=settings.url, server="", model=None, findings=[Finding(what="models", verdict="no", detail=detail)]
         )
-    server = ModelServer(settings, dialect)
+    # What the server does by itself is examined, without what we make up for.
+    server = ModelServer(replace(settings, parse_tool_calls="never"), dialect)
     try:
         models = list(await server.models())
     except UpstreamError as failure:

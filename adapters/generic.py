@@ -11,6 +11,7 @@ LM_STUDIO: Final = Dialect(
     name="generic",
     title="LM Studio",
     launch_port=1234,
+    parses_tool_calls=True,  # https://lmstudio.ai/docs/developer
     # Its own list tells the context length, the OpenAI one does not: https://lmstudio.ai/docs/developer/rest/endpoints
     models_path="/api/v0/models",
     advice={

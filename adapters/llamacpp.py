@@ -32,6 +32,7 @@ LLAMACPP: Final = Dialect(
     title="llama-server",
     launch_port=8080,
     max_tokens_field="max_tokens",  # both are taken: text_max_completion_tokens; builds of 2024 know this one only
+    parses_tool_calls=True,  # stream_tools_auto
     honours_parallel_tool_calls=False,  # tools_auto_parallel_false: two calls came
     takes_zero_top_p=True,  # err_top_p_range: it takes anything
     tokenize="content",  # tokenize_llama; a body with `prompt` gets an empty list and 200: tokenize_vllm_prompt

@@ -9,6 +9,7 @@ OLLAMA: Final = Dialect(
     title="Ollama",
     launch_port=11434,
     max_tokens_field="max_tokens",  # https://docs.ollama.com/api/openai-compatibility lists this one
+    parses_tool_calls=True,  # a parser for each family of models: https://github.com/ollama/ollama/issues/16686
     # tool_choice is not among the fields it supports (same page), so required and named calls are up to the model.
     honours_parallel_tool_calls=False,
     takes_zero_top_p=True,

@@ -6,22 +6,43 @@ from typing import Final
 
 import msgspec
 
-from adapters.chat import Chunk, FinishReason, ToolCallFragment
+from adapters.chat import ChatRequest, Chunk, FinishReason, ToolCallFragment
 from adapters.dialect import Dialect
 from adapters.errors import Broken, SpokeNonsense, UpstreamError
 from adapters.failures import failure_of_body
+from adapters.markup.offered import offered_by
+from adapters.markup.recogniser import Recogniser
+from adapters.sorting import Sorter
+from adapters.thinking import Thinking
 from adapters.wire import ABORTED, FINISH, WireChunk, WireToolCall, decode_chunk, text_of, usage_of
+from config.settings import ToolCallParsing
 
 log = logging.getLogger(__name__)
 DONE: Final = b"[DONE]"
 
 
 class Reading:
-    """The state of one answer: which tool calls have begun, and whether it has come to its end."""
+    """The state of one answer: which tool calls have begun, and whether it has come to its end.
 
-    def __init__(self, dialect: Dialect) -> None:
+    `request` is what it answers: calls of the functions that it offers are looked for in the text, where servers leave
+    them when they have no parser for the model, or theirs fails.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        request: ChatRequest | None = None,
+        *,
+        parse_tool_calls: ToolCallParsing = "auto",
+        begins_thinking: bool = False,
+    ) -> None:
         self._normalise = dialect.normalise
         self._calls = CallIndexes()
+        offered = offered_by(request) if request is not None and parse_tool_calls != "never" else None
+        # A call without a marker looks like any JSON or list, so it is looked for only where nobody else does.
+        bare = parse_tool_calls == "always" or not dialect.parses_tool_calls
+        recogniser = Recogniser(offered, bare=bare, new_index=self._calls.new_index) if offered is not None else None
+        self._sorter: Sorter | None = Sorter(Thinking(begins_inside=begins_thinking), recogniser)
         self.finished = False
         """A finish_reason has come."""
         self.done = False
@@ -31,18 +52,24 @@ class Reading:
 
     def feed(self, events: Sequence[bytes]) -> list[Chunk]:
         """The chunks of these events, without those that say nothing. Look at `done` and `failure` afterwards."""
-        chunks = []
+        chunks: list[Chunk] = []
         for event in events:
             if event == DONE:
                 self.done = True
+                if self._sorter is not None:
+                    chunks += filter(_says_something, self._sorter.end())
                 break
             try:
                 chunk = self._chunk(event) if event else None
             except UpstreamError as failure:
                 self.failure = failure
                 break
-            if chunk is not None:
+            if chunk is None:
+                continue
+            if self._sorter is None or self._sorter.passes(chunk):
                 chunks.append(chunk)
+            else:
+                chunks += self._sorted(chunk)
         return chunks
 
     def whole(self, body: bytes) -> list[Chunk]:
@@ -50,12 +77,20 @@ class Reading:
         chunk = self._chunk(body)
         if not self.finished:
             raise SpokeNonsense("the model server answered with JSON that is not a chat completion")
-        return [chunk] if chunk is not None else []
+        return self._sorted(chunk) if chunk is not None else []
 
     def check_end(self) -> None:
         """The connection is at its end: was the answer? A finish will do: transformers serve 5.19 sends no `[DONE]`."""
         if not (self.done or self.finished):
             raise SpokeNonsense("the model server closed the connection in mid-stream")
+
+    def _sorted(self, chunk: Chunk) -> list[Chunk]:
+        if self._sorter is None:
+            return [chunk]
+        chunks = [each for each in self._sorter.sort(chunk) if _says_something(each)]
+        if self._sorter.is_over:
+            self._sorter = None
+        return chunks
 
     def _chunk(self, event: bytes) -> Chunk | None:
         try:
@@ -113,6 +148,10 @@ class CallIndexes:
     def __init__(self) -> None:
         self._calls: list[_Begun] = []
         self._by_index: dict[int, _Begun] = {}
+
+    def new_index(self) -> int:
+        """For a call that is whole."""
+        return self._begin().index
 
     def fragments(self, given: Sequence[WireToolCall]) -> tuple[ToolCallFragment, ...]:
         return tuple(self._fragment(wire) for wire in given)

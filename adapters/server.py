@@ -67,7 +67,7 @@ class ModelServer:
         deadline = self._now() + self.settings.first_token_timeout_seconds
         response = await self._begin(request, deadline, retries)
         try:
-            chunks = self._chunks(response, deadline)
+            chunks = self._chunks(request, response, deadline)
             try:
                 yield chunks
             finally:
@@ -93,8 +93,15 @@ class ModelServer:
                 raise SpokeNonsense(f"the model server at {self.url} answered with {response.content_type}")
             return response
 
-    async def _chunks(self, response: aiohttp.ClientResponse, deadline: float) -> AsyncGenerator[Sequence[Chunk], None]:
-        reading = Reading(self.dialect)
+    async def _chunks(
+        self, request: ChatRequest, response: aiohttp.ClientResponse, deadline: float
+    ) -> AsyncGenerator[Sequence[Chunk], None]:
+        reading = Reading(
+            self.dialect,
+            request,
+            parse_tool_calls=self.settings.parse_tool_calls,
+            begins_thinking=self.settings.begins_thinking,
+        )
         if response.content_type == "application/json":  # it does not stream, whatever it was asked
             whole = reading.whole(await self.client.read_all(response, deadline))
             if whole:

@@ -11,6 +11,7 @@ SGLANG: Final = Dialect(
     title="SGLang",
     launch_port=30000,
     max_tokens_field="max_completion_tokens",  # both are taken, this one wins: text_max_completion_tokens
+    parses_tool_calls=True,  # stream_tools_auto; without its flag the markup stays in the text
     honours_parallel_tool_calls=False,  # tools_auto_parallel_false: two calls came
     tokenize="prompt",  # tokenize_vllm_prompt: {"tokens", "count", "max_model_len"}
     tokenize_extras={"add_special_tokens": False},

@@ -11,6 +11,7 @@ VLLM: Final = Dialect(
     title="vLLM",
     launch_port=8000,
     max_tokens_field="max_completion_tokens",  # both are taken, this one wins: text_max_completion_tokens
+    parses_tool_calls=True,  # stream_tools_auto; it leaks what its parser does not understand: tools_named_auto_text
     honours_parallel_tool_calls=True,  # tools_auto_parallel_false: the first call of two
     tokenize="prompt",  # tokenize_vllm_prompt: {"count", "max_model_len", "tokens"}
     tokenize_extras={"add_special_tokens": False},

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Seconds = Annotated[float, Meta(gt=0)]
 Address = Annotated[str, Meta(pattern=r"^https?://[^/\s]+")]
+ToolCallParsing = Literal["auto", "always", "never"]
 DialectName = Literal["auto", "generic", "sglang", "vllm", "llamacpp", "ollama", "demo"]
 
 
@@ -37,6 +38,11 @@ class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Silence within an answer after which the server is given up."""
     context_length: Annotated[int, Meta(ge=256)] | None = None
     """Tokens of prompt and answer, where the server does not tell."""
+    parse_tool_calls: ToolCallParsing = "auto"
+    """Whether calls that the model wrote into its text are made into calls. `auto`: those with a marker always, those
+    without one where the server has no parser of its own."""
+    begins_thinking: bool = False
+    """Answers begin inside the model's thinking, because its chat template has opened it."""
     retries: Annotated[int, Meta(ge=0, le=10)] = 2
     """Further attempts before the first byte of an answer, on 429, 502, 503 and failed connections."""
     max_concurrent: Annotated[int, Meta(ge=1)] = 64

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.chat import Chunk, ToolCallFragment, Usage
+from adapters.chat import ChatRequest, Chunk, FunctionSpec, NamedTool, ToolCallFragment, Usage, UserMessage
 from adapters.dialects import DIALECTS
 from adapters.errors import Broken, ContextTooLong, SpokeNonsense
 from adapters.reading import Reading
@@ -18,13 +19,15 @@ from .recordings import recording, streams
 DIALECT_OF = {"llama-server": "llamacpp", "transformers-serve": "generic", "sglang-router": "generic"}
 
 
-def a_reading(server: str = "generic") -> Reading:
+def a_reading(server: str = "generic", request: ChatRequest | None = None, **settings: Any) -> Reading:
     name = server.removesuffix("-reasoning")
-    return Reading(DIALECTS[DIALECT_OF.get(name, name)])
+    return Reading(DIALECTS[DIALECT_OF.get(name, name)], request, **settings)
 
 
-def chunks_of(server: str, body: bytes, *, size: int | None = None) -> list[Chunk]:
-    decoder, reading = SSEDecoder(), a_reading(server)
+def chunks_of(
+    server: str, body: bytes, *, size: int | None = None, request: ChatRequest | None = None, **settings: Any
+) -> list[Chunk]:
+    decoder, reading = SSEDecoder(), a_reading(server, request, **settings)
     pieces = [body] if size is None else [body[at : at + size] for at in range(0, len(body), size)]
     chunks = [chunk for piece in pieces for chunk in reading.feed(decoder.feed(piece))]
     chunks += reading.feed(decoder.end())
@@ -122,10 +125,116 @@ def test_a_named_call_of_vllm_ends_with_stop() -> None:
     assert said.finish == "stop"
 
 
-def test_transformers_serve_leaves_calls_in_the_text() -> None:
-    said = put_together(chunks_of("transformers-serve", recording("transformers-serve", "stream_tools_auto").body))
-    assert said.calls == []
-    assert "<tool_call>" in said.text
+def offering(*names: str, **fields: Any) -> ChatRequest:
+    """A request with these tools."""
+    tools = tuple(FunctionSpec(name=name, parameters={"type": "object"}) for name in names)
+    return ChatRequest(**{"model": "tiny", "messages": (UserMessage("weather in Paris"),), "tools": tools, **fields})
+
+
+WEATHER, TIME = offering("get_weather"), offering("get_weather", "get_time")
+
+
+@pytest.mark.parametrize("size", [None, 1, 7, 100])
+def test_calls_that_transformers_serve_leaves_in_the_text(size: int | None) -> None:
+    body = recording("transformers-serve", "stream_tools_auto").body
+    said = put_together(chunks_of("transformers-serve", body, size=size, request=WEATHER))
+    assert said == Said(calls=[PARIS], finish="tool_calls", prompt=153, completion=23)
+
+
+@pytest.mark.parametrize("server", ["vllm", "llama-server"])
+@pytest.mark.parametrize("parse", ["auto", "always"])
+def test_calls_that_servers_with_a_parser_leave_in_the_text(server: str, parse: Any) -> None:
+    """Recorded with a choice of `none`, which leaves the tools in the prompt and the parser out."""
+    reading = a_reading(server, WEATHER, parse_tool_calls=parse)
+    said = put_together(reading.whole(recording(server, "tools_none").body))
+    assert (said.text, said.calls, said.finish) == ("", [PARIS], "tool_calls")
+
+
+@pytest.mark.parametrize(
+    ("request_", "parse"),
+    [
+        (None, "always"),
+        (offering(), "always"),
+        (offering("get_time"), "auto"),
+        (WEATHER, "never"),
+        (offering("get_weather", tool_choice="none"), "always"),
+        (offering("get_weather", "get_time", tool_choice=NamedTool("get_time")), "auto"),
+    ],
+)
+def test_markup_is_text_where_no_call_was_wanted(request_: ChatRequest | None, parse: Any) -> None:
+    said = put_together(a_reading("vllm", request_, parse_tool_calls=parse).whole(recording("vllm", "tools_none").body))
+    assert said.text == '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>'
+    assert (said.calls, said.finish) == ([], "stop")
+
+
+def test_markup_that_is_no_call_is_text() -> None:
+    said = put_together(a_reading("sglang", WEATHER).whole(recording("sglang", "tools_none").body))
+    assert said.text == '<tool_call>\n{"name{"name{"name{""}}\n</tool_call>'
+    assert (said.calls, said.finish) == ([], "stop")
+
+
+@pytest.mark.parametrize(
+    ("server", "case"),
+    [("vllm", "tools_truncated"), ("vllm", "tools_named_auto_text"), ("llama-server", "tools_required_truncated")],
+)
+def test_of_markup_cut_by_its_length_nothing_is_text(server: str, case: str) -> None:
+    body = recording(server, case).body
+    assert put_together(a_reading(server).whole(body)).text.startswith("<tool_call>")
+    said = put_together(a_reading(server, TIME).whole(body))
+    assert (said.text, said.calls, said.finish) == ("", [], "length")
+
+
+def test_streamed_markup_cut_by_its_length() -> None:
+    body = recording("transformers-serve", "stream_tools_truncated").body
+    said = put_together(chunks_of("transformers-serve", body, request=WEATHER))
+    assert (said.text, said.calls, said.finish, said.completion) == ("", [], "length", 18)
+
+
+@pytest.mark.parametrize(("server", "parse"), [("generic", "auto"), ("vllm", "always"), ("sglang", "always")])
+def test_calls_without_a_marker(server: str, parse: Any) -> None:
+    body = a_delta(b'{"content":"{\\"name\\": \\"get_weather\\", \\"parameters\\": {\\"city\\": \\"Paris\\"}}"}')
+    events = [body, a_delta(b"{}", b'"stop"')]
+    said = put_together(a_reading(server, WEATHER, parse_tool_calls=parse).feed(events))
+    assert (said.text, said.calls, said.finish) == ("", [PARIS], "tool_calls")
+    said = put_together(a_reading("vllm", WEATHER).feed(events))
+    assert (said.calls, said.finish) == ([], "stop")
+
+
+def test_a_call_in_the_text_beside_one_of_the_servers_own() -> None:
+    markup = '<tool_call>{\\"name\\": \\"get_weather\\", \\"arguments\\": {}}</tool_call>'
+    chunks = a_reading("vllm", WEATHER).feed(
+        [
+            a_delta(f'{{"content":"{markup}"}}'.encode()),
+            a_delta(b'{"tool_calls":[{"index":0,"id":"a","function":{"name":"get_weather","arguments":"{}"}}]}'),
+            a_delta(b"{}", b'"stop"'),
+        ]
+    )
+    assert [fragment.index for chunk in chunks for fragment in chunk.tool_calls] == [0, 1]
+    assert chunks[-1].finish == "tool_calls"
+
+
+def test_text_that_is_held_back_comes_at_the_end() -> None:
+    for end in (a_delta(b"{}", b'"stop"'), b"[DONE]"):
+        chunks = a_reading("vllm", WEATHER).feed([a_delta(b'{"content":"a <tool_"}'), end])
+        assert put_together(chunks).text == "a <tool_"
+
+
+@pytest.mark.parametrize("server", ["vllm", "transformers-serve"])
+@pytest.mark.parametrize("size", [None, 1, 100])
+def test_thinking_that_servers_leave_in_the_text(server: str, size: int | None) -> None:
+    said = put_together(chunks_of(server, recording(server, "stream_reasoning").body, size=size))
+    assert said.reasoning.strip().startswith("The user wants me to")
+    assert (said.text, said.finish) == ("\n\nriver", "stop")
+
+
+def test_thinking_that_the_template_has_begun() -> None:
+    body = recording("vllm", "stream_reasoning").body
+    begun = body.replace(b'"content":"<think>"', b'"content":""')
+    assert begun != body
+    said = put_together(chunks_of("vllm", begun, begins_thinking=True))
+    assert said.reasoning.strip().startswith("The user wants me to")
+    assert said.text == "\n\nriver"
+    assert "</think>" in put_together(chunks_of("vllm", begun)).text
 
 
 @pytest.mark.parametrize("server", ["vllm-reasoning", "sglang-reasoning", "llama-server"])

@@ -116,6 +116,28 @@ async def test_tool_calls(flavour: Any) -> None:
         assert "".join(each.arguments for each in fragments if each.index == index) == f'{{"city": "{city}"}}'
 
 
+@pytest.mark.parametrize(("parse", "calls"), [("auto", ["get_weather"]), ("always", ["get_weather"]), ("never", [])])
+async def test_tool_calls_that_the_server_left_in_the_text(parse: str, calls: list[str]) -> None:
+    markup = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>'
+    async with (
+        scripted_upstream(flavour="vllm") as upstream,
+        a_server(upstream, "vllm", parse_tool_calls=parse) as server,
+    ):
+        upstream.reply(text(markup, pieces=["<tool", "_call>\n{", markup[12:40], markup[40:]]))
+        chunks = await answer(server, a_request("weather in Paris", tools=(WEATHER,)))
+    assert [fragment.name for chunk in chunks for fragment in chunk.tool_calls] == calls
+    assert text_of(chunks) == ("" if calls else markup)
+    assert [chunk.finish for chunk in chunks if chunk.finish] == ["tool_calls" if calls else "stop"]
+
+
+@pytest.mark.parametrize("begins_thinking", [True, False])
+async def test_thinking_that_the_server_left_in_the_text(begins_thinking: bool) -> None:
+    async with scripted_upstream() as upstream, a_server(upstream, begins_thinking=begins_thinking) as server:
+        upstream.reply(text("Hm, hm. </think>Yes." if begins_thinking else "<think>Hm, hm. </think>Yes."))
+        chunks = await answer(server)
+    assert ("".join(chunk.reasoning for chunk in chunks), text_of(chunks)) == ("Hm, hm. ", "Yes.")
+
+
 @pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/"])
 async def test_the_address_may_end_in_v1(upstream: ScriptedUpstream, suffix: str) -> None:
     async with a_server(upstream, url=upstream.url + suffix) as server:
