@@ -5,10 +5,8 @@ hands a run's frames to those who follow it, `waiting` is for those who need a t
 never asks which server a model is on, and nobody's leaving stops a run.
 """
 
-import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
 
 from adapters import Upstreams
 from config.settings import RunSettings
@@ -25,8 +23,6 @@ from proxy.store import Store
 from proxy.tasks import TaskGroup
 
 __all__ = ["Engine", "Follower"]
-
-T = TypeVar("T")
 
 
 class Engine:
@@ -78,24 +74,6 @@ class Engine:
     def lease_until(self) -> float:
         """Until when a run that is claimed now stays this process's without renewal; Unix seconds."""
         return self._supervisor.lease_until()
-
-    async def see_through(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do what a client asked for to its end, also when it leaves meanwhile.
-
-        Its request is broken off then, and what it asked for may be saved all the same: a run without anybody to play
-        it would keep its thread locked.
-        """
-
-        async def outcome() -> tuple[T] | Exception:
-            try:
-                return (await work,)
-            except Exception as failure:  # for the one who asked, not for the log
-                return failure
-
-        result = await asyncio.shield(self._parts.tasks.start(outcome(), name="what a client asked for"))
-        if isinstance(result, Exception):
-            raise result
-        return result[0]
 
     def begin(self, run: Run, project: str, events: Sequence[Event]) -> int:
         """Play a run that was saved as `queued` and claimed, after announcing what was saved with it.

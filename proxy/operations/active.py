@@ -39,12 +39,9 @@ async def cancel(services: Services, project: str, thread_id: str, run_id: str) 
         await runs.save_run(db, cancelling, was=run.status)
         return cancelling
 
-    async def cancel() -> Run:
-        run = await services.store.write(save)
-        services.engine.cancel(run, project)
-        return run
-
-    return await services.engine.see_through(cancel())
+    run = await services.store.write(save)
+    services.engine.cancel(run, project)
+    return run
 
 
 async def when_free(

@@ -159,14 +159,10 @@ async def _begin(
     services: Services, project: str, save: Callable[[Connection], Awaitable[list[Event]]], *, stream: bool | None
 ) -> Run | Follower:
     """Play what was saved as `queued`. The answer is the run as it was saved, whatever it has become since."""
-
-    async def begin() -> Run | Follower:
-        events = await services.store.write(save)
-        run = next(event.run for event in events if isinstance(event, RunChanged))
-        position = services.engine.begin(run, project, events)
-        return services.engine.follow(run.id, since=position) if stream else run
-
-    return await services.engine.see_through(begin())
+    events = await services.store.write(save)
+    run = next(event.run for event in events if isinstance(event, RunChanged))
+    position = services.engine.begin(run, project, events)
+    return services.engine.follow(run.id, since=position) if stream else run
 
 
 def _new_run(

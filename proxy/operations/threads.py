@@ -68,12 +68,9 @@ async def delete_thread(services: Services, *, project: str, thread_id: str) -> 
         await threads.delete_thread(db, project, thread_id)
         return None if active is None else active.run
 
-    async def hang_up() -> None:
-        abandoned = await services.store.write(delete)
-        if abandoned is not None:
-            services.engine.abandon(abandoned, project)
-
-    await services.engine.see_through(hang_up())
+    abandoned = await services.store.write(delete)
+    if abandoned is not None:
+        services.engine.abandon(abandoned, project)
     return Deleted(id=thread_id, object="thread.deleted")
 
 

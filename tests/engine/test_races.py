@@ -6,9 +6,8 @@ last thing that was announced is what is stored.
 
 import asyncio
 import json
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +15,13 @@ import msgspec
 import pytest
 
 from proxy.errors import InvalidRequest, NotFound
-from proxy.operations import runs as operations
 from proxy.operations import threads as thread_operations
 from proxy.runs.lifecycle import is_terminal
-from proxy.schema.messages import CreateMessage
-from proxy.schema.runs import CreateRun, CreateThreadAndRun, Run, RunStatus
-from proxy.schema.threads import CreateThread
+from proxy.schema.runs import Run, RunStatus
 from proxy.store import Store, runs
-from proxy.store.database import Connection, DatabaseFailed
+from proxy.store.database import DatabaseFailed
 from tests.engine.conftest import HOME, Frame, StandingClock, World, a_process, names, read
-from tests.scripted_upstream import ScriptedUpstream, hang, text, tool_calls
+from tests.scripted_upstream import ScriptedUpstream, text, tool_calls
 
 MOMENTS = range(8)
 """The engine's accesses to the store in the two rounds of `play`."""
@@ -258,82 +254,3 @@ async def settled(world: World, run_id: str) -> Run:
             run = await world.stored(run_id)
             if run.status is RunStatus.REQUIRES_ACTION or is_terminal(run.status):
                 return run
-
-
-@contextmanager
-def busy_writer(store: Store) -> Iterator[None]:
-    """Writes that are asked for inside are queued, and take place at the end."""
-    end = threading.Event()
-
-    async def wait(db: Connection) -> None:
-        end.wait(10)
-
-    work = asyncio.get_running_loop().create_task(store.write(wait))
-    try:
-        yield
-    finally:
-        end.set()
-        work.add_done_callback(lambda done: done.result())
-
-
-async def _nothing(db: Connection) -> None:
-    """After all writes that were asked for before."""
-
-
-async def leave(world: World, asked: Coroutine[Any, Any, Any]) -> None:
-    """Ask for something, and leave while it is being saved; the HTTP face cancels what a client left."""
-    with busy_writer(world.store):
-        client = asyncio.get_running_loop().create_task(asked)
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert client.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await client
-    await world.store.write(_nothing)
-
-
-@pytest.mark.parametrize("stream", [True, False])
-async def test_the_client_leaves_while_its_run_is_created(world: World, stream: bool) -> None:
-    thread = await world.thread()
-    body = CreateRun(assistant_id=await world.assistant_id(), stream=stream)
-    await leave(world, operations.create_run(world.services, project=HOME, thread_id=thread.id, body=body))
-    run = await settled(world, (await newest_run(world)).id)
-    assert run.status is RunStatus.COMPLETED
-    await world.is_usable(thread.id)
-
-
-async def test_the_client_leaves_while_its_thread_and_run_are_created(world: World) -> None:
-    thread = CreateThread(messages=[CreateMessage(role="user", content="Hello")])
-    body = CreateThreadAndRun(assistant_id=await world.assistant_id(), thread=thread)
-    await leave(world, operations.create_thread_and_run(world.services, project=HOME, body=body))
-    assert (await settled(world, (await newest_run(world)).id)).status is RunStatus.COMPLETED
-
-
-async def test_the_client_leaves_while_its_outputs_are_saved(world: World) -> None:
-    world.upstream.reply(tool_calls([("get_weather", {"city": "Paris"})]), text("Done."))
-    run = await world.until_rest(await world.run())
-    await leave(world, world.submit(run))
-    while (await settled(world, run.id)).status is RunStatus.REQUIRES_ACTION:
-        pass
-    assert (await world.stored(run.id)).status is RunStatus.COMPLETED
-
-
-async def test_the_client_leaves_while_its_cancel_is_saved(world: World) -> None:
-    world.upstream.reply(tool_calls([("get_weather", {"city": "Paris"})]))
-    run = await world.until_rest(await world.run())
-    await leave(world, world.cancel(run))
-    while (await settled(world, run.id)).status is RunStatus.REQUIRES_ACTION:
-        pass
-    assert (await world.stored(run.id)).status is RunStatus.CANCELLED
-
-
-async def test_the_client_leaves_while_its_thread_is_deleted(world: World) -> None:
-    world.upstream.reply(hang(after=1))
-    run_id, follower = await world.stream()
-    async for ready in follower:
-        if b"thread.message.delta" in ready:
-            break
-    run = await world.stored(run_id)
-    await leave(world, thread_operations.delete_thread(world.services, project=HOME, thread_id=run.thread_id))
-    async with asyncio.timeout(1):
-        await world.upstream.hung_up.wait()
