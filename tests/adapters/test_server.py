@@ -123,7 +123,7 @@ async def test_tool_calls_that_the_server_left_in_the_text(parse: str, calls: li
         scripted_upstream(flavour="vllm") as upstream,
         a_server(upstream, "vllm", parse_tool_calls=parse) as server,
     ):
-        upstream.reply(text(markup, pieces=["<tool", "_call>\n{", markup[12:40], markup[40:]]))
+        upstream.reply(text(markup, pieces=["<tool", "_call>\n{", markup[13:40], markup[40:]]))
         chunks = await answer(server, a_request("weather in Paris", tools=(WEATHER,)))
     assert [fragment.name for chunk in chunks for fragment in chunk.tool_calls] == calls
     assert text_of(chunks) == ("" if calls else markup)
