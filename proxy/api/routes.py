@@ -39,6 +39,7 @@ TABLE: Final[tuple[tuple[str, str, Operation], ...]] = (
     ("POST", "/threads/{thread_id}/runs/{run_id}/cancel", runs.cancel_run),
     ("GET", "/threads/{thread_id}/runs/{run_id}/steps", steps.list_run_steps),
     ("GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}", steps.get_run_step),
+    ("GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}/reasoning", steps.get_run_step_reasoning),  # ours
     ("GET", "/models", models.list_models),
     ("GET", "/models/{model*}", models.get_model),  # names of self-hosted models contain slashes
 )

@@ -35,6 +35,7 @@ async def apply(
     """
     last_run: Run | None = None
     last_steps: dict[str, RunStep] = {}
+    reasoning: dict[str, str] = {}
     last_messages: dict[str, Message] = {}
     for event in events:
         match event:
@@ -42,6 +43,8 @@ async def apply(
                 last_run = changed
             case StepChanged(step=step):
                 last_steps[step.id] = step
+                if event.reasoning is not None:
+                    reasoning[step.id] = event.reasoning
             case MessageChanged(message=message):
                 last_messages[message.id] = message
     if last_run is not None:
@@ -54,4 +57,4 @@ async def apply(
     for message in last_messages.values():
         await messages.save_message(db, project, message)
     for step in last_steps.values():
-        await steps.save_step(db, project, step)
+        await steps.save_step(db, project, step, reasoning=reasoning.get(step.id))

@@ -1,9 +1,10 @@
-"""Run steps: list, look at."""
+"""Run steps: list, look at, and see what the model thought."""
 
 from msgspec import Raw
 
 from proxy.errors import not_found
 from proxy.schema.pages import ListParams, Page
+from proxy.schema.steps import StepReasoning
 from proxy.services import Services
 from proxy.store import Connection, runs, steps, threads
 
@@ -23,6 +24,21 @@ async def get_run_step(services: Services, *, project: str, thread_id: str, run_
             await _check_run(db, project, thread_id, run_id)
             raise not_found("run step", step_id)
         return step
+
+    return await services.store.read(read)
+
+
+async def get_run_step_reasoning(
+    services: Services, *, project: str, thread_id: str, run_id: str, step_id: str
+) -> StepReasoning:
+    """Ours: for operators. The API has no place for it."""
+
+    async def read(db: Connection) -> StepReasoning:
+        reasoning = await steps.step_reasoning(db, project, thread_id, run_id, step_id)
+        if reasoning is None:
+            await _check_run(db, project, thread_id, run_id)
+            raise not_found("run step", step_id)
+        return reasoning
 
     return await services.store.read(read)
 

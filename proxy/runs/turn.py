@@ -113,6 +113,7 @@ class Turn:
         self._text_index = 0  # 1 where a refusal came first
         self._blank: list[str] = []  # white space before the first word, held back: it may precede a tool call
         self._reasoned = False
+        self._reasoning: list[str] = []  # until the step that is open, or opened next, is saved with it
         self._calls = ToolCalls(lambda: new_id("call"), limit=None if run.parallel_tool_calls else 1)
         self._finish: str | None = None
         self._usage: ChunkUsage | None = None
@@ -155,6 +156,7 @@ class Turn:
     def _receive(self, chunk: Chunk, at: int) -> Iterator[Event]:
         if chunk.reasoning:
             self._reasoned = True
+            self._reasoning.append(chunk.reasoning)
         if chunk.text:
             yield from self._receive_text(chunk.text, at)
         if chunk.refusal and not self._calls:
@@ -290,7 +292,12 @@ class Turn:
             case "expired":
                 step = replace(step, expired_at=at)
         self._step = None
-        yield StepChanged(step, f"thread.run.step.{status}")
+        yield StepChanged(step, f"thread.run.step.{status}", self._take_reasoning())
+
+    def _take_reasoning(self) -> str | None:
+        reasoning = "".join(self._reasoning).strip()
+        self._reasoning.clear()
+        return reasoning or None
 
     # Outcomes
 
@@ -323,7 +330,8 @@ class Turn:
         self._count(usage)
         self.progress = replace(self.progress, open_step_usage=usage)
         self._step = replace(self._step, step_details=details)
-        yield StepChanged(self._step, None)  # saved with its calls; announced when their outputs complete it
+        # Saved with its calls; announced when their outputs complete it.
+        yield StepChanged(self._step, None, self._take_reasoning())
         action = RequiredAction(submit_tool_outputs=SubmitToolOutputs(tool_calls=self._calls.for_run()))
         yield self._move(replace(self.run, required_action=action), Trigger.TOOLS_CALLED)
 

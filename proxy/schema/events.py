@@ -43,6 +43,8 @@ class StepChanged(Struct, frozen=True):
     step: RunStep
     name: str | None
     """None: saved, not announced."""
+    reasoning: str | None = None
+    """What the model thought before the step or in it: saved beside it and never announced. None changes nothing."""
 
 
 class MessageChanged(Struct, frozen=True):

@@ -80,3 +80,11 @@ class RunStep(_Answer, frozen=True, kw_only=True):
     step_details: StepDetails
     usage: Usage | None = None
     metadata: dict[str, str] = {}
+
+
+class StepReasoning(_Answer, frozen=True, kw_only=True):
+    """Ours: what the model thought before a step or in it. Never part of the step itself."""
+
+    object: Literal["thread.run.step.reasoning"] = "thread.run.step.reasoning"
+    step_id: str
+    text: str | None

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.errors import NotFound
-from proxy.operations.steps import get_run_step, list_run_steps
+from proxy.operations.steps import get_run_step, get_run_step_reasoning, list_run_steps
 from proxy.operations.threads import create_thread
 from proxy.schema.pages import ListParams
 from proxy.schema.threads import CreateThread
@@ -25,7 +25,7 @@ async def test_steps(services: Services):
         for each in (run, other):
             await insert_run(db, HOME, each, progress=b"{}", owner=None, lease_until=None)
         for step in (first, second):
-            await save_step(db, HOME, step)
+            await save_step(db, HOME, step, reasoning="Hm." if step is first else None)
 
     await services.store.write(save)
     given = {"services": services, "project": HOME, "thread_id": thread.id}
@@ -40,6 +40,10 @@ async def test_steps(services: Services):
     }
     assert as_sent(await get_run_step(**given, run_id=run.id, step_id=first.id)) == as_sent(first)
 
+    for step, text in ((first, "Hm."), (second, None)):
+        reasoning = await get_run_step_reasoning(**given, run_id=run.id, step_id=step.id)
+        assert as_sent(reasoning) == {"object": "thread.run.step.reasoning", "step_id": step.id, "text": text}
+
     for wrong, missing in (
         ({"run_id": other.id}, first.id),
         ({"run_id": "run_1"}, "run_1"),
@@ -48,3 +52,5 @@ async def test_steps(services: Services):
     ):
         with pytest.raises(NotFound, match=missing):
             await get_run_step(**given | wrong, step_id=first.id)
+        with pytest.raises(NotFound, match=missing):
+            await get_run_step_reasoning(**given | wrong, step_id=first.id)

@@ -20,7 +20,7 @@ from proxy.runs.turn import (
     TokenBudget,
     Turn,
 )
-from proxy.schema.events import StepDelta
+from proxy.schema.events import StepChanged, StepDelta
 from proxy.schema.messages import RefusalContent, TextContent
 from proxy.schema.runs import LastError, RunStatus, Usage
 from proxy.schema.steps import FunctionToolCall, MessageCreationDetails, ToolCallsDetails
@@ -152,6 +152,47 @@ def test_white_space_before_words_is_kept(play: Play) -> None:
 def test_reasoning_is_not_the_answer(play: Play) -> None:
     played = play(Started(10), Received(Chunk(reasoning="hm"), 11), said("\n\n"), said("42"), finish("stop"), Ended(12))
     assert played.streamed_text == "42"
+
+
+def thought(text: str) -> Received:
+    return Received(Chunk(reasoning=text), 11)
+
+
+def reasoning_of(played: Played) -> dict[str, list[str]]:
+    """By step, what it is saved with, in order."""
+    saved: dict[str, list[str]] = {}
+    for event in played.events:
+        if isinstance(event, StepChanged) and event.reasoning is not None:
+            saved.setdefault(event.step.id, []).append(event.reasoning)
+    return saved
+
+
+def test_reasoning_is_saved_with_the_step_that_follows_it(play: Play) -> None:
+    played = play(
+        Started(10), thought("\nI "), thought("think.\n"), said("42"), thought(" Yes."), finish("stop"), Ended(12)
+    )
+    assert reasoning_of(played) == {"step_1": ["I think.\n Yes."]}
+    assert played.steps["step_1"].status == "completed"
+    assert not any(b"think" in frame(event) for event in played.events)
+
+
+def test_each_step_has_its_own_reasoning(play: Play) -> None:
+    played = play(
+        *(Started(10), thought("First."), said("Let me see."), thought("Then."), fragment(0, "get_weather")),
+        *(thought("More."), fragment(0, arguments="{}"), finish("tool_calls"), Ended(12)),
+    )
+    assert reasoning_of(played) == {"step_1": ["First.Then."], "step_2": ["More."]}
+    assert played.steps["step_2"].status == "in_progress"
+
+
+@pytest.mark.parametrize("end", [Cancelled(12), TimedOut(12), Failed(LastError(code="server_error", message="x"), 12)])
+def test_reasoning_of_an_answer_that_was_broken_off(play: Play, end: Cancelled | TimedOut | Failed) -> None:
+    assert reasoning_of(play(Started(10), thought("Hm."), said("4"), end)) == {"step_1": ["Hm."]}
+    assert reasoning_of(play(Started(10), thought("Hm."), end)) == {}  # no step came of it
+
+
+def test_reasoning_that_is_only_space_is_none(play: Play) -> None:
+    assert reasoning_of(play(Started(10), thought("\n\n"), said("42"), finish("stop"), Ended(12))) == {}
 
 
 def test_a_reply_that_is_all_reasoning_is_an_empty_message(play: Play) -> None:

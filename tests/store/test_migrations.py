@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from proxy.schema.steps import StepReasoning
 from proxy.store import FILE_NAME, Connection, Store
 from proxy.store.database import DatabaseFailed, DirectoryInUse, NewerDatabase
 from proxy.store.migrations import Migration, apply, migrations_for, pending
-from tests.builders import AT
-from tests.store.conftest import FixedClock
+from proxy.store.runs import insert_run
+from proxy.store.steps import save_step, step_reasoning, steps_of_run
+from proxy.store.threads import insert_thread
+from tests.builders import AT, a_run, a_step, a_thread
+from tests.store.conftest import HOME, FixedClock
 
 
 async def seen(db: Connection) -> list[tuple[int, str, int]]:
@@ -68,9 +72,31 @@ async def test_one_that_fails_leaves_nothing_behind(store: Store) -> None:
 
 
 async def test_one_that_somebody_else_applied_meanwhile_is_passed_over(store: Store) -> None:
-    first = migrations_for("sqlite")[0]
-    await store.write(lambda db: apply(db, migration=first, at=AT))
-    assert await store.write(lambda db: pending(db, [first])) == []
+    newest = migrations_for("sqlite")[-1]
+    await store.write(lambda db: apply(db, migration=newest, at=AT))
+    assert await store.write(lambda db: pending(db, migrations_for("sqlite"))) == []
+
+
+async def test_what_an_older_version_wrote_is_kept(store: Store, clock: FixedClock) -> None:
+    """A database of the first version, with a step in it."""
+    thread = a_thread()
+    run = a_run(thread_id=thread.id)
+    step = a_step(thread_id=thread.id, run_id=run.id)
+
+    async def furnish(db: Connection) -> None:
+        await insert_thread(db, HOME, thread)
+        await insert_run(db, HOME, run, progress=b"{}", owner=None, lease_until=None)
+        await save_step(db, HOME, step, reasoning="Hm.")
+        await db.run("ALTER TABLE steps DROP COLUMN reasoning", {})
+        await db.run("DELETE FROM schema_migrations WHERE version > 1", {})
+
+    await store.write(furnish)
+    await store.aclose()
+    again = await Store.open(store.directory, clock)
+    assert await again.read(lambda db: steps_of_run(db, run.id)) == [step]
+    reasoning = await again.read(lambda db: step_reasoning(db, HOME, thread.id, run.id, step.id))
+    assert reasoning == StepReasoning(step_id=step.id, text=None)
+    await again.aclose()
 
 
 async def test_a_command_does_not_migrate_under_a_running_server(store: Store, clock: FixedClock) -> None:

@@ -81,6 +81,7 @@ QUESTIONS: dict[str, Question] = {
     "save_run_metadata": lambda db, project, at: runs.save_run_metadata(db, project, at.run),
     "save_step": lambda db, project, at: steps.save_step(db, project, at.step),
     "step_json": lambda db, project, at: steps.step_json(db, project, at.thread.id, at.run.id, at.step.id),
+    "step_reasoning": lambda db, project, at: steps.step_reasoning(db, project, at.thread.id, at.run.id, at.step.id),
     "list_steps": lambda db, project, at: steps.list_steps(db, project, at.thread.id, at.run.id, ListParams()),
 }
 

@@ -10,7 +10,7 @@ from proxy.schema.runs import Run
 from proxy.schema.threads import Thread
 from proxy.store import Store
 from proxy.store.runs import insert_run
-from proxy.store.steps import delete_step, list_steps, save_step, step_json, steps_of_run
+from proxy.store.steps import delete_step, list_steps, save_step, step_json, step_reasoning, steps_of_run
 from tests.builders import AT, a_run, a_step, changed
 from tests.store.conftest import AWAY, HOME
 
@@ -49,6 +49,28 @@ async def test_none_comes_into_a_run_that_is_not_there(store: Store, run: Run) -
     assert not await store.write(lambda db: save_step(db, HOME, a_step(run_id="run_gone", thread_id=run.thread_id)))
     assert not await store.write(lambda db: save_step(db, AWAY, a_step(run_id=run.id, thread_id=run.thread_id)))
     assert await store.read(lambda db: steps_of_run(db, run.id)) == []
+
+
+async def test_reasoning_stands_beside_the_step(store: Store, run: Run) -> None:
+    step = a_step(run_id=run.id, thread_id=run.thread_id)
+
+    async def text() -> str | None:
+        answer = await store.read(lambda db: step_reasoning(db, HOME, run.thread_id, run.id, step.id))
+        assert answer is not None
+        return answer.text
+
+    assert await store.read(lambda db: step_reasoning(db, HOME, run.thread_id, run.id, step.id)) is None
+    await store.write(lambda db: save_step(db, HOME, step))
+    assert await text() is None
+    await store.write(lambda db: save_step(db, HOME, step, reasoning="Hm."))
+    assert await text() == "Hm."
+    done = changed(step, status="completed", completed_at=AT + 1)
+    await store.write(lambda db: save_step(db, HOME, done))
+    assert await text() == "Hm."
+    assert await store.read(lambda db: step_json(db, HOME, run.thread_id, run.id, step.id)) == Raw(
+        msgspec.json.encode(done)
+    )
+    assert await store.read(lambda db: step_reasoning(db, HOME, "thread_other", run.id, step.id)) is None
 
 
 async def test_deleting(store: Store, run: Run) -> None:
