@@ -67,7 +67,7 @@ class RunSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     max_interruptions: Annotated[int, Meta(ge=1)] = 3
     """After so many interruptions (crash, restart) a run fails instead of starting again."""
     frames_kept_seconds: Seconds = 30.0
-    """How long a finished run's stream stays in memory for those who are still reading it."""
+    """How long a finished run's stream stays in memory for those who are still reading it, or come back to it."""
     when_thread_is_busy: Literal["reject", "wait", "cancel"] = "reject"
     """What happens to a message or a run for a thread that has an active run."""
     busy_wait_seconds: Seconds = 60.0

@@ -100,6 +100,8 @@ async def _stream(request: web.Request, frames: AsyncGenerator[bytes, None]) -> 
 
     The answer begins with the first frame, so what fails before it is an ordinary error with a status.
     """
+    if request.method == "HEAD":
+        return web.Response(headers=_STREAM_HEADERS)
     response = web.StreamResponse(headers=_STREAM_HEADERS)
     try:
         try:

@@ -37,6 +37,7 @@ TABLE: Final[tuple[tuple[str, str, Operation], ...]] = (
     ("POST", "/threads/{thread_id}/runs/{run_id}", runs.modify_run),
     ("POST", "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs", runs.submit_tool_outputs_to_run),
     ("POST", "/threads/{thread_id}/runs/{run_id}/cancel", runs.cancel_run),
+    ("GET", "/threads/{thread_id}/runs/{run_id}/events", runs.follow_run),
     ("GET", "/threads/{thread_id}/runs/{run_id}/steps", steps.list_run_steps),
     ("GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}", steps.get_run_step),
     ("GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}/reasoning", steps.get_run_step_reasoning),  # ours

@@ -37,7 +37,12 @@ class Engine:
     ) -> None:
         self.owner = secrets.token_hex(8)
         self.waiting = Waiting()
-        self._broadcast = Broadcast(frame, kept_seconds=settings.frames_kept_seconds, freed=self.waiting.wake)
+        self._broadcast = Broadcast(
+            frame,
+            kept_seconds=settings.frames_kept_seconds,
+            counted_seconds=settings.expires_after_seconds,
+            freed=self.waiting.wake,
+        )
         self._parts = Parts(
             store=store,
             upstreams=upstreams,
@@ -87,6 +92,19 @@ class Engine:
 
     def follow(self, run_id: str, *, since: int) -> Follower:
         return self._broadcast.follow(run_id, since=since)
+
+    def published(self, run_id: str) -> int | None:
+        """How many frames the run has had over all its streams; None where that is not known here."""
+        return self._broadcast.count(run_id)
+
+    def resume(self, run: Run, *, after: int) -> Follower:
+        """What a run says after that many frames; of one whose frames nobody has, how it stands, as its only event."""
+        follower = self._broadcast.resume(run.id, after=after)
+        if follower is not None:
+            return follower
+        if self._supervisor.plays(run.id):
+            return self._broadcast.follow(run.id, since=0)
+        return self._broadcast.told(RunChanged(run))
 
     def cancel(self, run: Run, project: str) -> None:
         """End a run that was saved as `cancelling`."""

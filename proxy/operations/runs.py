@@ -24,6 +24,7 @@ from proxy.schema.pages import ListParams, Page
 from proxy.schema.runs import (
     CreateRun,
     CreateThreadAndRun,
+    FollowRunParams,
     ModifyRun,
     Run,
     RunStatus,
@@ -94,6 +95,22 @@ async def get_run(services: Services, *, project: str, thread_id: str, run_id: s
     if run is None:
         raise await _missing(services, project, thread_id, run_id)
     return run
+
+
+async def follow_run(
+    services: Services, *, project: str, thread_id: str, run_id: str, params: FollowRunParams
+) -> Follower:
+    """Ours: what a run says from a frame on, for a client whose connection broke."""
+    stored = await services.store.read(lambda db: stored_run(db, project, thread_id, run_id))
+    published = services.engine.published(run_id)
+    if published is not None and params.starting_after > published:
+        raise InvalidRequest(
+            f"Invalid 'starting_after': integer above maximum value. Expected a value <= {published}, "
+            f"but got {params.starting_after} instead.",
+            param="starting_after",
+            code="integer_above_max_value",
+        )
+    return services.engine.resume(stored.run, after=params.starting_after)
 
 
 async def list_runs(services: Services, *, project: str, thread_id: str, params: ListParams) -> Page:

@@ -178,6 +178,13 @@ class ModifyRun(_Request, frozen=True, kw_only=True):
     metadata: Metadata | UnsetType | None = UNSET
 
 
+class FollowRunParams(Struct, frozen=True, kw_only=True):
+    """Ours: the query of a run's events."""
+
+    starting_after: Annotated[int, Meta(ge=0)] = 0
+    """The number of frames that the client has received, over all the run's streams."""
+
+
 class ToolOutput(_Request, frozen=True, kw_only=True):
     tool_call_id: str
     output: str | None = None

@@ -90,7 +90,7 @@ async def play(world: World, meddler: Meddler) -> tuple[Run, list[list[Frame]]]:
         streams.append(await read(follower))
         waiting = await world.store.read(lambda db: runs.load_run(db, run_id))
         if waiting is not None and waiting.run.status is RunStatus.REQUIRES_ACTION:
-            position = len(streams[0]) + 1  # one step was saved without being announced
+            position = len(streams[0])
             with suppress(InvalidRequest, NotFound):
                 await world.submit(waiting.run)
             streams.append(await read(world.engine.follow(run_id, since=position)))
