@@ -92,7 +92,7 @@ class Patient:
 
     async def answer_to(self, request: ChatRequest) -> Answer:
         chunks: list[Chunk] = []
-        async with self.server.stream(request) as stream:
+        async with self.server.stream_unaided(request) as stream:
             async for arrived in stream:
                 chunks += arrived
         calls: dict[int, tuple[list[str], list[str]]] = {}

@@ -22,6 +22,7 @@ from adapters.chat import (
     ResponseFormat,
     ToolCall,
 )
+from adapters.efforts import SCALE, nearest
 from adapters.errors import Refused
 
 Capability = Literal[
@@ -62,6 +63,18 @@ class Dialect(Struct, frozen=True, kw_only=True):
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     honours_parallel_tool_calls: bool = False
     """Whether `parallel_tool_calls: false` keeps it to one call. It is sent only then; otherwise runs trim the rest."""
+    schema_beats_tools: bool = True
+    """Whether a `response_format` keeps the model from calling the tools that it may call."""
+    honours_json_schema: bool = False
+    """Whether answers follow `response_format`."""
+    honours_required: bool = False
+    """Whether `tool_choice: required` leaves nothing but a call. Where not, the model is told in words as well."""
+    honours_strict: bool = False
+    """Whether the arguments of a function with `strict: true` follow its parameters when no call is forced."""
+    efforts: tuple[str, ...] = SCALE
+    """The values of `reasoning_effort` that are taken, if not ignored."""
+    thinking_switch: bool = False
+    """Whether `chat_template_kwargs.enable_thinking` is taken, which turns thinking off for the effort `none`."""
     parses_tool_calls: bool = False
     """Whether it takes calls out of the model's text itself, with the flags that it needs for that."""
     takes_zero_top_p: bool = False
@@ -82,8 +95,10 @@ class Dialect(Struct, frozen=True, kw_only=True):
     normalise: Callable[[Chunk], Chunk] | None = None
 
 
-def request_body(dialect: Dialect, request: ChatRequest) -> dict[str, Any]:
+def request_body(dialect: Dialect, request: ChatRequest, *, efforts: tuple[str, ...] | None = None) -> dict[str, Any]:
     """The body of `POST /v1/chat/completions`. Always a stream, so that hanging up stops the model.
+
+    `efforts` are those that the server turned out to take, if not the dialect's.
 
     Only what was set is sent: vLLM 0.32 refuses `tools: []`, SGLang 0.5.23 refuses null fields, transformers serve
     5.19 refuses fields it does not know (recordings err_tools_empty, err_no_model, ext_continue_final).
@@ -103,7 +118,11 @@ def request_body(dialect: Dialect, request: ChatRequest) -> dict[str, Any]:
     if request.response_format != "text" and body.get("tool_choice") != "required":
         body["response_format"] = _response_format(request.response_format)
     if request.reasoning_effort is not None:
-        body["reasoning_effort"] = request.reasoning_effort
+        effort = nearest(request.reasoning_effort, dialect.efforts if efforts is None else efforts)
+        if effort is not None:
+            body["reasoning_effort"] = effort
+        if request.reasoning_effort == "none" and dialect.thinking_switch:
+            body["chat_template_kwargs"] = {"enable_thinking": False}
     body["stream"] = True
     body["stream_options"] = {"include_usage": True}
     return body if dialect.adjust is None else dialect.adjust(body)

@@ -9,7 +9,8 @@ UpstreamError
  │   ├─ QuotaExhausted    a hosted server wants money first: no use to try again
  │   └─ UnknownModel      no such model there
  ├─ Broken            a 5xx, or an error inside a stream
- └─ SpokeNonsense     an answer that is not chat completions, or one cut off in the middle
+ ├─ SpokeNonsense     an answer that is not chat completions, or one cut off in the middle
+ └─ Unfaithful        whole answers that were not what was asked for, also when it was asked for again
 """
 
 
@@ -56,4 +57,8 @@ class Broken(UpstreamError):
 
 
 class SpokeNonsense(UpstreamError):
+    pass
+
+
+class Unfaithful(UpstreamError):
     pass

@@ -32,6 +32,12 @@ LLAMACPP: Final = Dialect(
     title="llama-server",
     launch_port=8080,
     max_tokens_field="max_tokens",  # both are taken: text_max_completion_tokens; builds of 2024 know this one only
+    schema_beats_tools=True,  # json_schema_and_tools
+    honours_json_schema=True,  # stream_json_schema
+    honours_required=False,  # stream_tools_required: text without end before the call that never came
+    honours_strict=True,  # stream_tools_strict: its grammar keeps to the parameters, with strict or without
+    # ext_no_thinking. Builds before https://github.com/ggml-org/llama.cpp/pull/26045 ignore reasoning_effort `none`.
+    thinking_switch=True,
     parses_tool_calls=True,  # stream_tools_auto
     honours_parallel_tool_calls=False,  # tools_auto_parallel_false: two calls came
     takes_zero_top_p=True,  # err_top_p_range: it takes anything

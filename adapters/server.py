@@ -14,7 +14,11 @@ from adapters import ranks
 from adapters.chat import ChatRequest, Chunk
 from adapters.client import BACKOFF_SECONDS, RETRIES, Client
 from adapters.dialect import Dialect, request_body, room_for_answer
+from adapters.efforts import left_by
 from adapters.errors import Refused, SpokeNonsense, UpstreamError
+from adapters.faithful import faithful
+from adapters.imitation import imitating
+from adapters.learnt import Learnt
 from adapters.reading import Reading
 from adapters.sse import SSEDecoder
 from adapters.upstream import Model
@@ -48,6 +52,7 @@ class ModelServer:
         )
         self.settings = settings
         self._can_count = dialect.tokenize is not None
+        self._learnt = Learnt(self.client.url)
 
     @property
     def url(self) -> str:
@@ -60,7 +65,12 @@ class ModelServer:
         self, request: ChatRequest, *, retries: int | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Chunk]]]:
         """See `Upstream.stream`. `retries`: how often to try again before the first byte, if not as always."""
-        return self._stream(request, retries)
+        imitation = imitating(self.dialect, request, self._learnt)
+        return self._stream(request, retries) if imitation is None else faithful(self._stream, imitation, retries)
+
+    def stream_unaided(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[Sequence[Chunk]]]:
+        """What the server makes of a request by itself, with nothing imitated."""
+        return self._stream(request, None)
 
     @asynccontextmanager
     async def _stream(self, request: ChatRequest, retries: int | None) -> AsyncIterator[AsyncIterator[Sequence[Chunk]]]:
@@ -78,15 +88,20 @@ class ModelServer:
 
     async def _begin(self, request: ChatRequest, deadline: float, retries: int | None) -> aiohttp.ClientResponse:
         while True:
-            body = msgspec.json.encode(request_body(self.dialect, request))
+            efforts = self._learnt.efforts(request.model, self.dialect.efforts)
+            body = request_body(self.dialect, request, efforts=efforts)
             try:
-                response = await self.client.answer("/v1/chat/completions", body, deadline=deadline, retries=retries)
+                response = await self.client.answer(
+                    "/v1/chat/completions", msgspec.json.encode(body), deadline=deadline, retries=retries
+                )
             except Refused as refusal:
-                room = room_for_answer(refusal.message, request.max_tokens)
-                if room is None:
+                if (room := room_for_answer(refusal.message, request.max_tokens)) is not None:
+                    log.debug("max_tokens %s does not fit, asking for %s", request.max_tokens, room)
+                    request = replace(request, max_tokens=room)
+                elif (left := left_by(refusal.message, sent=body.get("reasoning_effort"), taken=efforts)) is not None:
+                    self._learnt.takes_efforts(request.model, left, refusal.message)
+                else:
                     raise
-                log.debug("max_tokens %s does not fit, asking for %s", request.max_tokens, room)
-                request = replace(request, max_tokens=room)
                 continue
             if response.content_type not in {"text/event-stream", "application/json"}:
                 response.close()

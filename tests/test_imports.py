@@ -34,7 +34,10 @@ class Row(Struct, frozen=True, kw_only=True):
 TABLE = {
     "run": Row(ours=("config", "adapters.doctor", "proxy.app", "proxy.key_desk", "proxy.store"), alone=("proxy",)),
     "config": Row(),
-    "adapters": Row(ours=("config.settings",), others=("msgspec", "aiohttp", "multidict", "tiktoken", "yarl")),
+    "adapters": Row(
+        ours=("config.settings",),
+        others=("msgspec", "aiohttp", "jsonschema", "multidict", "referencing", "tiktoken", "yarl"),
+    ),
     # The map, in prose, and the version.
     "proxy": Row(others=(), pure=True),
     "proxy.app": Row(ours=OURS, others=("msgspec", "aiohttp")),

@@ -11,6 +11,7 @@ from adapters.errors import (
     Refused,
     SpokeNonsense,
     TimedOut,
+    Unfaithful,
     UnknownModel,
     Unreachable,
     UpstreamError,
@@ -36,6 +37,7 @@ FAILURES: Final[Mapping[type[UpstreamError], tuple[Code, str]]] = {
     Refused: ("server_error", f"{SORRY} The model server refused the request: {{said}}"),
     Broken: ("server_error", f"{SORRY} The model server failed: {{said}}"),
     SpokeNonsense: ("server_error", f"{SORRY} The model server's answer was cut off or could not be understood."),
+    Unfaithful: ("server_error", f"{SORRY} The model {{model}} did not answer as it was asked to: {{said}}"),
 }
 
 
