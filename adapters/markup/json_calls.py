@@ -102,7 +102,7 @@ def value(reader: Reader) -> Reading[None]:
             return
 
 
-def _call(reader: Reader, offered: Offered, *, bare: bool) -> Reading[None]:
+def _call(reader: Reader, offered: Offered, *, bare: bool, wrapped: bool = False) -> Reading[None]:
     """Read it key by key, so that an object that is something else is known as soon as possible."""
     yield from reader.expect("{")
     while True:
@@ -119,8 +119,8 @@ def _call(reader: Reader, offered: Offered, *, bare: bool) -> Reading[None]:
         yield from reader.space()
         yield from reader.expect(":")
         first = yield from reader.space()
-        if key == "function" and first == "{":
-            yield from _call(reader, offered, bare=bare)
+        if key == "function" and first == "{" and not wrapped:
+            yield from _call(reader, offered, bare=bare, wrapped=True)
         elif key in {"name", "function"}:
             yield from reader.expect('"')
             yield from reader.known(offered.names, until='"')

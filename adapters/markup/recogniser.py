@@ -11,6 +11,12 @@ from adapters.markup import forms
 from adapters.markup.offered import Call, Offered
 from adapters.markup.reader import NotMarkup, Reader
 
+MOST_IN_VAIN: Final = 200_000
+"""Characters read as markup that turned out to be text, after which nothing is looked for any more. Text can be made so
+that each of its beginnings fails only at the end of all; nothing else comes near."""
+_SLICE: Final = 16_384
+"""What is left of a text is copied at each beginning, so it must not be long."""
+
 _LONGEST_MARKER: Final = max(map(len, forms.CLOSERS))
 
 
@@ -30,6 +36,7 @@ class Recogniser:
         self._form: forms.Form | None = None
         self._reader = Reader()
         self._settled = False  # the form has yielded calls
+        self._in_vain = 0
         self._gap: str | None = None  # white space behind a call, which is text only if text follows
         self._said: list[str | list[Call]] = []
         self._is_idle = not bare
@@ -39,12 +46,13 @@ class Recogniser:
         return self._is_idle and "<" not in text and "[" not in text
 
     def feed(self, text: str) -> list[Chunk]:
-        while text:
-            if self._form is not None:
-                text = self._go_on(text)
-            else:
-                text, self._held = self._held + text, ""
-                text = self._begin(text) if self._beginning else self._search(text)
+        pending = [text]
+        while pending:
+            text = pending.pop()
+            if len(text) > _SLICE:
+                pending += [text[at : at + _SLICE] for at in range(0, len(text), _SLICE)][::-1]
+            elif text:
+                pending.append(self._look_at(text))
         self._is_idle = not (self._beginning or self._held or self._form or self._gap is not None)
         return self._chunks()
 
@@ -64,6 +72,12 @@ class Recogniser:
 
     # Each takes text and returns what is left of it, to be looked at in another way
 
+    def _look_at(self, text: str) -> str:
+        if self._form is not None:
+            return self._go_on(text)
+        text, self._held = self._held + text, ""
+        return self._begin(text) if self._beginning else self._search(text)
+
     def _begin(self, text: str) -> str:
         rest = text.lstrip()
         self._say(text[: len(text) - len(rest)])
@@ -77,6 +91,9 @@ class Recogniser:
         return rest
 
     def _search(self, text: str) -> str:
+        if self._in_vain > MOST_IN_VAIN:
+            self._say(text)
+            return ""
         marker = forms.MARKER.search(text)
         if marker is None:
             end = _start_of_half_a_marker(text)
@@ -101,7 +118,7 @@ class Recogniser:
                 self._call(calls)
                 reader.forget()
         except NotMarkup:
-            pass
+            self._in_vain += reader.position
         self._form = None
         rest = reader.all_of_it()
         if self._settled:

@@ -78,6 +78,8 @@ NO_CALLS = [
     "[get_weather(city='\\ud800')]",
     "[get_weather(city=" + "(" * 300 + ")" * 300 + ")]",
     "{" * 2000,
+    '{"function": ' * 2000,
+    '<tool_call>{"function": {"function": {"name": "get_time", "arguments": {}}}}</tool_call>',
 ]
 
 
@@ -95,6 +97,19 @@ def test_cut_off_it_is_text_too(text: str) -> None:
 def test_deep_json_is_text_and_nothing_worse() -> None:
     deep = '<tool_call>{"name": "get_weather", "arguments": ' + '{"a":' * 20_000 + "1" + "}" * 20_001
     assert read(in_pieces(deep, 50)) == (deep, [])
+
+
+@pytest.mark.parametrize(
+    ("beginning", "end"),
+    [("<tool_call>[get_time(", "}"), ("<function=get_time><parameter=zone>", "<parameter=\n"), ("<tool_call>", "")],
+)
+@pytest.mark.parametrize("size", [7, 10**6])
+def test_text_that_fails_at_the_end_of_all_from_each_of_its_beginnings(beginning: str, end: str, size: int) -> None:
+    """It takes a moment, not hours; and what is far too much to be a call is not looked for any more."""
+    text = beginning * 5_000 + end + MARKED["hermes"][0]
+    left, calls = read(in_pieces(text, size), bare=False)
+    assert (left, calls) in [(text, []), (text.removesuffix(MARKED["hermes"][0]), [PARIS])]
+    assert bool(calls) == (end == "")
 
 
 def test_a_call_behind_one_that_is_broken() -> None:
