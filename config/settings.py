@@ -19,8 +19,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_body_megabytes: Annotated[int, Meta(ge=1)] = 64
     shutdown_seconds: Seconds = 20.0
     """How long streams may go on after SIGTERM."""
-    require_beta_header: bool = False
-    """Refuse requests without `OpenAI-Beta: assistants=v2`, as the real service did."""
+    strict: bool = False
+    """Refuse requests without `OpenAI-Beta: assistants=v2`, and those of version 1, as the real service did."""
 
 
 class UpstreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

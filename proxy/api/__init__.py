@@ -8,9 +8,10 @@ from aiohttp import web
 from proxy.api.authorization import Authorization
 from proxy.api.endpoint import Endpoint
 from proxy.api.health import add_health
-from proxy.api.middleware import add_headers, check_beta, errors_to_json
+from proxy.api.middleware import add_headers, errors_to_json
 from proxy.api.passthrough import is_for_model_servers, pass_through
 from proxy.api.routes import NEEDS_BETA, NOT_YET, TABLE, Routes, parts_of
+from proxy.api.versions import Version, version_of
 from proxy.errors import MethodNotAllowed, NotFound
 from proxy.services import Services
 from proxy.tasks import TaskGroup
@@ -40,9 +41,8 @@ def http_face(services: Services) -> web.Application:
         if endpoint is None:
             raise _method_not_allowed(request.method, path)
         project = await authorization.project_of(request.headers)
-        if parts[0] in NEEDS_BETA:
-            check_beta(request, required=settings.require_beta_header)
-        return await endpoint(request, services, project=project, ids=match.ids)
+        version: Version = version_of(request, strict=settings.strict) if parts[0] in NEEDS_BETA else 2
+        return await endpoint(request, services, project=project, ids=match.ids, version=version)
 
     async def finish(app: web.Application) -> None:
         await tasks.wait(settings.shutdown_seconds)

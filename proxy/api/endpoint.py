@@ -12,6 +12,7 @@ from proxy.api.answers import answer_json, server_fault
 from proxy.api.decoding import BodyDecoder, QueryDecoder
 from proxy.api.middleware import request_id_of
 from proxy.api.sse import DONE, frame
+from proxy.api.versions import Version, translated
 from proxy.errors import APIError
 from proxy.ids import PREFIXES, check_id
 from proxy.schema.events import ErrorBody, StreamError
@@ -40,11 +41,18 @@ class Endpoint:
         parameters = signature(operation, eval_str=True).parameters
         self._wants_project = "project" in parameters
         self._wants_gone = "gone" in parameters
-        self._body = BodyDecoder(parameters["body"].annotation) if "body" in parameters else None
+        self._expected: type = parameters["body"].annotation if "body" in parameters else type(None)
+        self._body = BodyDecoder(self._expected) if "body" in parameters else None
         self._params = QueryDecoder(parameters["params"].annotation) if "params" in parameters else None
 
     async def __call__(
-        self, request: web.Request, services: Services, *, project: str, ids: Mapping[str, str]
+        self,
+        request: web.Request,
+        services: Services,
+        *,
+        project: str,
+        ids: Mapping[str, str],
+        version: Version = 2,
     ) -> web.StreamResponse:
         given: dict[str, Any] = {
             name: check_id(value, name) if name in PREFIXES else value for name, value in ids.items()
@@ -52,7 +60,8 @@ class Endpoint:
         if self._wants_project:
             given["project"] = project
         if self._body is not None:
-            given["body"] = self._body(await request.read())
+            body = await request.read()
+            given["body"] = self._body(body if version == 2 else translated(body, self._expected))
         if self._params is not None:
             given["params"] = self._params(request.query.items())
         gone = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""What every request goes through: an id, errors made into JSON, the headers of every answer; and the beta header."""
+"""What every request goes through: an id, errors made into JSON, the headers of every answer."""
 
 import logging
 import time
@@ -49,27 +49,3 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     response.headers["openai-version"] = "2020-10-01"
     response.headers["openai-organization"] = "understudy"
     response.headers["openai-processing-ms"] = str(int((time.perf_counter() - request[_STARTED]) * 1000))
-
-
-def check_beta(request: web.Request, *, required: bool) -> None:
-    """The `OpenAI-Beta` header of requests to assistants and threads: a list in which `assistants=v2` is enough.
-
-    Many clients leave it out, so it is only asked for where the operator wants the rigour of the real service.
-    """
-    values = request.headers.getall("OpenAI-Beta", [])
-    tokens = [token.strip() for value in values for token in value.split(",") if token.strip()]
-    if "assistants=v2" in tokens or (not tokens and not required):
-        return
-    if not tokens:
-        message = (
-            "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
-            "Please try again by setting the header 'OpenAI-Beta: assistants=v2'."
-        )
-    elif "assistants=v1" in tokens:
-        message = (
-            "The v1 Assistants API has been deprecated. See the migration guide for more information: "
-            "https://platform.openai.com/docs/assistants/migration."
-        )
-    else:
-        message = f"Unknown beta requested: '{tokens[0].removesuffix('=v1')}'."
-    raise InvalidRequest(message, code="invalid_beta")

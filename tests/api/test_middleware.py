@@ -1,4 +1,4 @@
-"""What every answer carries, the beta header, bodies that are too large, and what nobody foresaw."""
+"""What every answer carries, bodies that are too large, and what nobody foresaw."""
 
 import io
 import logging
@@ -12,14 +12,6 @@ from proxy.services import Services
 from tests.api.conftest import Client
 
 REQUEST_ID = re.compile(r"req_[0-9a-f]{32}")
-MIGRATE = (
-    "The v1 Assistants API has been deprecated. See the migration guide for more information: "
-    "https://platform.openai.com/docs/assistants/migration."
-)
-MISSING = (
-    "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
-    "Please try again by setting the header 'OpenAI-Beta: assistants=v2'."
-)
 
 
 @pytest.mark.parametrize(
@@ -43,63 +35,14 @@ async def test_every_request_has_an_id_of_its_own(client: Client):
     assert len(ids) == 3
 
 
-@pytest.mark.parametrize(
-    ("beta", "message"),
-    [
-        ("assistants=v2", None),
-        ("foo=v1, assistants=v2", None),
-        ("assistants=v1,assistants=v2", None),
-        ("", None),
-        (" , ", None),
-        ("assistants=v1", MIGRATE),
-        ("realtime=v1, assistants=v1", MIGRATE),
-        ("realtime=v1", "Unknown beta requested: 'realtime'."),
-        ("assistants=v3", "Unknown beta requested: 'assistants=v3'."),
-    ],
-)
-@pytest.mark.parametrize("path", ["/v1/assistants", "/threads"])
-async def test_the_beta_header(client: Client, path: str, beta: str, message: str | None):
-    async with client.get(path, headers={"OpenAI-Beta": beta}) as answer:
-        answered = await answer.json()
-        if message is None:
-            assert answer.status == 200
-        else:
-            assert answer.status == 400
-            assert answered["error"] == {
-                "message": message,
-                "type": "invalid_request_error",
-                "param": None,
-                "code": "invalid_beta",
-            }
-
-
-async def test_models_need_no_beta(client: Client):
-    async with client.get("/v1/models", headers={"OpenAI-Beta": "assistants=v1"}) as answer:
-        assert answer.status == 200
-
-
-class TestRigour:
+class TestALimit:
     @pytest.fixture
     def settings(self) -> Settings:
-        return replace(Settings(), server=ServerSettings(require_beta_header=True, max_body_megabytes=1))
-
-    async def test_the_beta_header_can_be_required(self, client: Client):
-        async with client.get("/v1/assistants") as answer:
-            assert answer.status == 400
-            assert (await answer.json())["error"] == {
-                "message": MISSING,
-                "type": "invalid_request_error",
-                "param": None,
-                "code": "invalid_beta",
-            }
-        async with client.get("/v1/assistants", headers={"OpenAI-Beta": "assistants=v2"}) as answer:
-            assert answer.status == 200
-        async with client.get("/v1/models") as answer:
-            assert answer.status == 200
+        return replace(Settings(), server=ServerSettings(max_body_megabytes=1))
 
     async def test_a_body_that_is_too_large(self, client: Client):
         body = io.BytesIO(b'{"model":"%b"}' % (b"m" * 1024 * 1024))
-        async with client.post("/v1/assistants", data=body, headers={"OpenAI-Beta": "assistants=v2"}) as answer:
+        async with client.post("/v1/assistants", data=body) as answer:
             assert answer.status == 413
             assert (await answer.json())["error"] == {
                 "message": "Maximum content size limit (1048576) exceeded.",
