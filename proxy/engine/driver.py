@@ -183,15 +183,12 @@ class Drive:
             return None
         try:
             await self._converse(prepared, route)
-        except RateLimited as busy:
-            if self._answered:
-                raise
-            self._deferred += 1
-            log.info("run %s waits, its model server is busy: %s", self.run.id, busy)
-            await self._emit(turn.feed(Deferred()))
-            wanted = busy.retry_after_seconds
-            return min(2.0**self._deferred, LONGEST_PAUSE_SECONDS) if wanted is None else wanted
         except UpstreamError as failure:
+            if isinstance(failure, RateLimited) and not self._answered:
+                self._deferred += 1
+                log.info("run %s waits, its model server is busy: %s", self.run.id, failure)
+                await self._emit(turn.feed(Deferred()))
+                return pause_seconds(self._deferred, wanted=failure.retry_after_seconds)
             log.warning("run %s failed: %s: %s", self.run.id, type(failure).__name__, failure)
             await self._emit(turn.feed(Failed(failures.last_error(failure, model=self.run.model), self._now())))
         return None
@@ -347,3 +344,10 @@ class Drive:
 
     def _now(self) -> int:
         return self._parts.clock.now()
+
+
+def pause_seconds(attempt: int, *, wanted: float | None) -> float:
+    """Before a busy model server is asked again; not at once for ever, although one says `Retry-After: 0`."""
+    if wanted is None:
+        return min(2.0**attempt, LONGEST_PAUSE_SECONDS)
+    return max(wanted, min(0.05 * 2.0**attempt, LONGEST_PAUSE_SECONDS))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.engine.driver import pause_seconds
 from proxy.schema.runs import RunStatus
 from tests.engine.conftest import StandingClock, World, a_process, frames_in, names, read, text_of
 from tests.scripted_upstream import (
@@ -30,6 +31,7 @@ SORRY = "Sorry, something went wrong."
 UNREACHED = f"{SORRY} The model server could not be reached."
 SILENT = f"{SORRY} The model server did not answer in time."
 CUT = f"{SORRY} The model server's answer was cut off or could not be understood."
+LATER = "Rate limit reached for tiny: the model server asks to try again later."
 QUOTA = (
     "You exceeded your current quota, please check your plan and billing details. For more information on this error, "
     "read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors."
@@ -108,6 +110,7 @@ MIDDLE: dict[str, tuple[list[Raw | Cut | Hang], str]] = {
         [Raw(b'data: {"error": {"message": "Out of memory", "code": 500}}\n\n')],
         f"{SORRY} The model server failed: Out of memory",
     ),
+    "is suddenly too busy": ([Raw(b'data: {"error": {"message": "Overloaded", "code": 503}}\n\n')], LATER),
 }
 
 
@@ -184,3 +187,9 @@ async def test_the_connection_of_a_failed_answer_is_closed(hasty: World) -> None
     await hasty.until_rest(await hasty.run())
     async with asyncio.timeout(1):
         await hasty.upstream.hung_up.wait()
+
+
+def test_pauses_before_a_busy_server_is_asked_again() -> None:
+    assert [pause_seconds(attempt, wanted=None) for attempt in (1, 2, 5, 900)] == [2, 4, 30, 30]
+    assert [pause_seconds(attempt, wanted=0) for attempt in (1, 2, 12, 900)] == [0.1, 0.2, 30, 30]
+    assert pause_seconds(1, wanted=3600) == 3600

@@ -21,9 +21,9 @@ from proxy.schema.runs import Run, RunStatus
 from proxy.store import Store, runs
 from proxy.store.database import DatabaseFailed
 from tests.engine.conftest import HOME, Frame, StandingClock, World, a_process, names, read
-from tests.scripted_upstream import ScriptedUpstream, text, tool_calls
+from tests.scripted_upstream import ScriptedUpstream, error, text, tool_calls
 
-MOMENTS = range(8)
+MOMENTS = range(11)
 """The engine's accesses to the store in the two rounds of `play`."""
 
 
@@ -76,17 +76,19 @@ def meddler() -> Meddler:
 async def world(
     tmp_path: Path, upstream: ScriptedUpstream, clock: StandingClock, meddler: Meddler
 ) -> AsyncIterator[World]:
-    async with a_process(tmp_path / "data", upstream, clock, meddled=meddler) as world:
+    async with a_process(tmp_path / "data", upstream, clock, meddled=meddler, retries=0) as world:
         yield world
 
 
 async def play(world: World, meddler: Meddler) -> tuple[Run, list[list[Frame]]]:
-    """Two rounds, as far as they go: the run as it was created, and what each stream said."""
-    world.upstream.script([tool_calls([("get_weather", {"city": "Paris"})], content="Wait."), text("one two")])
+    """Two rounds, as far as they go, of which the first is put off: the run as it was created, what each stream said."""
+    busy = error(429, {"error": {"message": "Too busy.", "code": 429}}, retry_after="0")
+    calls = tool_calls([("get_weather", {"city": "Paris"})], content="Wait.")
+    world.upstream.script([busy, calls, text("one two")])
     run_id, follower = await world.stream()
     run = await world.stored(run_id)
     streams = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         streams.append(await read(follower))
         waiting = await world.store.read(lambda db: runs.load_run(db, run_id))
         if waiting is not None and waiting.run.status is RunStatus.REQUIRES_ACTION:
@@ -249,7 +251,7 @@ async def test_the_disk_is_full(world: World, meddler: Meddler, moment: int) -> 
 
 async def settled(world: World, run_id: str) -> Run:
     """Wait until the stored run rests."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             run = await world.stored(run_id)
             if run.status is RunStatus.REQUIRES_ACTION or is_terminal(run.status):

