@@ -3,7 +3,7 @@
     python tests/live/servers.py install sglang              install only
     python tests/live/servers.py run vllm --port 8000        install if needed, and run until interrupted
 
-Everything goes to $UNDERSTUDY_LIVE_HOME (default ~/.cache/understudy-live): one virtual environment per server, and the
+Everything goes to $LIVE_HOME (default ~/.cache/understudy-live): one virtual environment per server, and the
 model. Versions are pinned. About 2 minutes and 3.5 GB for vLLM and for SGLang each, 7 minutes of building for
 llama-server. What the servers say on the wire is real, and so are their schedulers, grammars and parsers; GPU kernels
 are not shown. Where pip's default torch is a GPU build, point pip at a CPU build to save a download of gigabytes.
@@ -38,7 +38,7 @@ READY_SECONDS = 300  # a busy machine with two cores; an idle one needs 2 (llama
 
 
 def home() -> Path:
-    return Path(os.environ.get("UNDERSTUDY_LIVE_HOME") or Path.home() / ".cache" / "understudy-live")
+    return Path(os.environ.get("LIVE_HOME") or Path.home() / ".cache" / "understudy-live")
 
 
 @dataclass(frozen=True, kw_only=True)
