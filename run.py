@@ -156,8 +156,15 @@ def _doctor(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(reports)).decode())
     else:
-        print("\n\n".join(render(report) for report in reports))
+        print("\n\n".join([*map(render, reports), _NOT_RUN]))
     return 0 if all(report.is_usable for report in reports) else 1
+
+
+_NOT_RUN = """\
+Understudy itself
+
+hosted tools  no  code_interpreter and file_search are accepted and stored wherever clients send them, and not offered
+                  to the model: this version cannot run them. A run with a tool_choice that forces one is refused."""
 
 
 def _keys(arguments: argparse.Namespace) -> int:

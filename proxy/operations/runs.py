@@ -10,6 +10,7 @@ from proxy.engine import Follower
 from proxy.errors import InvalidRequest, NotFound, ThreadIsBusy, not_found
 from proxy.ids import check_id, new_id
 from proxy.operations.active import cancel, stored_run, when_free
+from proxy.operations.hosted import check_choice, check_required, note_hosted
 from proxy.operations.messages import new_message
 from proxy.operations.models import check_model
 from proxy.operations.threads import new_thread
@@ -42,6 +43,7 @@ async def create_run(
 ) -> Run | Follower:
     check_id(body.assistant_id, "assistant_id")
     check_model(services, body.model)
+    check_choice(body.tool_choice)
     tools = None if body.tools is None else answered_tools(body.tools)
     given = [
         new_message(message, thread_id=thread_id, at=0, param=f"additional_messages[{i}]")
@@ -54,10 +56,10 @@ async def create_run(
         if state is None:
             raise not_found("thread", thread_id)
         assistant = await _assistant(db, project, body.assistant_id)
-        if state.active_run is not None:
+        run = _new_run(services, assistant, body, tools, thread_id=thread_id, at=now)
+        if state.active_run is not None:  # last, as it may be cancelled for the sake of this one
             refusal = f"Thread {thread_id} already has an active run {state.active_run}."
             raise ThreadIsBusy(refusal, run_id=state.active_run)
-        run = _new_run(services, assistant, body, tools, thread_id=thread_id, at=now)
         await messages.insert_messages(db, project, [replace(message, created_at=now) for message in given])
         await _save_new_run(services, db, project, run)
         return [RunCreated(run), RunChanged(run)]
@@ -71,6 +73,7 @@ async def create_run(
 async def create_thread_and_run(services: Services, *, project: str, body: CreateThreadAndRun) -> Run | Follower:
     check_id(body.assistant_id, "assistant_id")
     check_model(services, body.model)
+    check_choice(body.tool_choice)
     tools = None if body.tools is None else answered_tools(body.tools)
     now = services.clock.now()
     thread, first_messages = new_thread(body.thread, at=now, param="thread")
@@ -196,6 +199,8 @@ def _new_run(
     if isinstance(body, CreateRun) and body.additional_instructions:
         instructions = "\n".join(filter(None, [instructions, body.additional_instructions]))
     tools = assistant.tools if tools is None else tools
+    note_hosted(tools)
+    check_required(body.tool_choice or "auto", tools)
     truncation = body.truncation_strategy
     if truncation is not None and truncation.type == "last_messages" and truncation.last_messages is None:
         raise InvalidRequest(

@@ -6,6 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from proxy.errors import InvalidRequest
+from proxy.operations.hosted import note_hosted
 from proxy.schema.tools import CodeInterpreterTool, FunctionToolInput, Tool, ToolInput, answered
 
 
@@ -20,7 +21,9 @@ def answered_tools(given: Sequence[ToolInput] | None) -> list[Tool]:
                     param=f"tools[{place}].function.parameters",
                     code="invalid_function_parameters",
                 )
-    return [answered(tool) for tool in given or ()]
+    tools = [answered(tool) for tool in given or ()]
+    note_hosted(tools)
+    return tools
 
 
 def has_code_interpreter(tools: Sequence[Tool]) -> bool:
