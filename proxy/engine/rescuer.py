@@ -14,6 +14,7 @@ from proxy.engine.stored import put_back
 from proxy.engine.supervisor import Supervisor
 from proxy.runs import failures
 from proxy.runs.lifecycle import Trigger, advance
+from proxy.runs.progress import decode_progress
 from proxy.schema.runs import RunStatus
 from proxy.store import runs
 from proxy.store.database import Connection, DatabaseFailed
@@ -117,6 +118,7 @@ class Rescuer:
                 failed_at=self._parts.clock.now(),
                 expires_at=None,
                 last_error=failures.internal_error(),
+                usage=decode_progress(stored.progress).usage,
             )
             await runs.save_run(db, failed, was=stored.run.status)
             stored = replace(stored, run=failed)

@@ -81,7 +81,7 @@ async def world(
 
 
 async def play(world: World, meddler: Meddler) -> tuple[Run, list[list[Frame]]]:
-    """Two rounds, as far as they go, of which the first is put off: the run as it was created, what each stream said."""
+    """Two rounds as far as they go, the first of them put off: the run as it was created, what each stream said."""
     busy = error(429, {"error": {"message": "Too busy.", "code": 429}}, retry_after="0")
     calls = tool_calls([("get_weather", {"city": "Paris"})], content="Wait.")
     world.upstream.script([busy, calls, text("one two")])
