@@ -171,7 +171,9 @@ class CallIndexes:
     def _call(self, wire: WireToolCall) -> "_Begun":
         latest = self._calls[-1] if self._calls else None
         known = latest if wire.index is None else self._by_index.get(wire.index)
-        if known is None or (wire.id and known.id is not None and wire.id != known.id):
+        if known is None and wire.index is not None:
+            known = self._begin()  # also where its id is another call's: ids are for the model server, ours are our own
+        elif known is None or (wire.id and known.id is not None and wire.id != known.id):
             known = next((call for call in self._calls if wire.id and call.id == wire.id), None) or self._begin()
         if wire.index is not None:
             self._by_index[wire.index] = known

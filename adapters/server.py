@@ -15,7 +15,7 @@ from adapters.chat import ChatRequest, Chunk
 from adapters.client import BACKOFF_SECONDS, RETRIES, Client
 from adapters.dialect import Dialect, request_body, room_for_answer
 from adapters.efforts import left_by
-from adapters.errors import Refused, SpokeNonsense, UpstreamError
+from adapters.errors import Refused, SpokeNonsense, TimedOut, UpstreamError
 from adapters.faithful import faithful
 from adapters.imitation import imitating
 from adapters.learnt import Learnt
@@ -28,6 +28,8 @@ from config.settings import UpstreamSettings
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+USAGE_SECONDS: Final = 5.0
+"""How long a stream may go on after its finish_reason: usage is all that can still come."""
 COUNTED_AT_ONCE: Final = 8
 """Questions to /tokenize under way at one time."""
 
@@ -126,14 +128,20 @@ class ModelServer:
         decoder = SSEDecoder()
         answered = False
         while not (reading.done or reading.failure):
-            read = await self.client.read(response, deadline)
+            try:
+                read = await self.client.read(response, deadline)
+            except (SpokeNonsense, TimedOut):
+                if not reading.finished:
+                    raise
+                break  # the answer is whole; what did not come is its usage, or the end of the stream
             if chunks := reading.feed(decoder.feed(read) if read else decoder.end()):
                 answered = True
                 yield chunks
             if not read:
                 break
             if answered:  # until then comments and a bare role do not count: the prompt may take its time
-                deadline = self._now() + self.settings.idle_timeout_seconds
+                patience = USAGE_SECONDS if reading.finished else self.settings.idle_timeout_seconds
+                deadline = self._now() + min(patience, self.settings.idle_timeout_seconds)
         if reading.failure is not None:
             raise reading.failure
         reading.check_end()
