@@ -15,6 +15,7 @@ import msgspec
 
 from adapters.errors import (
     Broken,
+    CannotSee,
     ContextTooLong,
     QuotaExhausted,
     RateLimited,
@@ -49,6 +50,16 @@ TOO_LONG: Final = re.compile(
     re.IGNORECASE,
 )
 TOO_LONG_TYPES: Final = frozenset({"exceed_context_size_error", "context_length_exceeded"})
+NO_EYES: Final = re.compile(
+    r"is not a multimodal model|at most 0 image"  # vLLM 0.32; the second where images are switched off
+    r"|only supports text input"  # SGLang 0.5.23
+    r"|image input is not supported"  # llama-server
+    r"|unsupported content part type: ?\W*image"  # llama-server until spring 2025 (ggml-org/llama.cpp issue 12947)
+    r"|does not support image"  # Ollama 0.30 (ollama/ollama issue 17301)
+    r"|image_url is only supported by certain models",  # OpenAI
+    re.IGNORECASE,
+)
+"""With any status: llama-server says 500."""
 NO_MODEL: Final = re.compile(
     r"model [`'\"]?.*?[`'\"]? (?:does not exist|not found|is not found)|pinned to", re.IGNORECASE
 )
@@ -105,6 +116,8 @@ def failure_of_body(
 
     if kind in TOO_LONG_TYPES or code in TOO_LONG_TYPES or (status < 500 and TOO_LONG.search(message)):
         return ContextTooLong(message, status=status)
+    if status >= 400 and NO_EYES.search(message):
+        return CannotSee(message, status=status)
     if "insufficient_quota" in {kind, code}:
         return QuotaExhausted(message, status=status)
     if status in {429, 503} or code == "rate_limit_exceeded":

@@ -190,7 +190,9 @@ class Drive:
                 await self._emit(turn.feed(Deferred()))
                 return pause_seconds(self._deferred, wanted=failure.retry_after_seconds)
             log.warning("run %s failed: %s: %s", self.run.id, type(failure).__name__, failure)
-            await self._emit(turn.feed(Failed(failures.last_error(failure, model=self.run.model), self._now())))
+            images = prompt.with_images(stored.message for stored in prepared.fitted.kept)
+            error = failures.last_error(failure, model=self.run.model, images=images)
+            await self._emit(turn.feed(Failed(error, self._now())))
         return None
 
     async def _prepare(self, route: Route) -> Prepared | None:

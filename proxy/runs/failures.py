@@ -1,10 +1,11 @@
 """From what a model server did to us to the run's `last_error`: one table, complete over the error tree."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from adapters.errors import (
     Broken,
+    CannotSee,
     ContextTooLong,
     QuotaExhausted,
     RateLimited,
@@ -28,6 +29,11 @@ FAILURES: Final[Mapping[type[UpstreamError], tuple[Code, str]]] = {
     TimedOut: ("server_error", f"{SORRY} The model server did not answer in time."),
     RateLimited: ("rate_limit_exceeded", "Rate limit reached for {model}: the model server asks to try again later."),
     ContextTooLong: ("invalid_prompt", "The prompt is longer than the context of {model}. {said}"),
+    CannotSee: (
+        "invalid_prompt",
+        "The model {model} cannot see images, and there is one in {images}. Choose a model that sees, or delete the "
+        "message and say in words what the image shows.",
+    ),
     QuotaExhausted: (
         "rate_limit_exceeded",
         "You exceeded your current quota, please check your plan and billing details. For more information on this "
@@ -41,11 +47,13 @@ FAILURES: Final[Mapping[type[UpstreamError], tuple[Code, str]]] = {
 }
 
 
-def last_error(failure: UpstreamError, *, model: str) -> LastError:
+def last_error(failure: UpstreamError, *, model: str, images: Sequence[str] = ()) -> LastError:
+    """`images` are the ids of the messages that images were sent from."""
     for kind in type(failure).__mro__:
         if kind in FAILURES:
             code, words = FAILURES[kind]
-            return LastError(code=code, message=words.format(model=model, said=_first_line(failure.message)))
+            said = _first_line(failure.message)
+            return LastError(code=code, message=words.format(model=model, said=said, images=_places(images)))
     return internal_error()
 
 
@@ -59,6 +67,18 @@ def for_step(error: LastError) -> LastError:
     if error.code == "invalid_prompt":
         return LastError(code="server_error", message=error.message)
     return error
+
+
+def _places(ids: Sequence[str]) -> str:
+    match ids:
+        case []:
+            return "the prompt"
+        case [id]:
+            return f"message {id}"
+        case [*most, last] if len(ids) <= 5:
+            return f"each of the messages {', '.join(most)} and {last}"
+        case _:
+            return f"each of {len(ids)} messages, the last of them {ids[-1]}"
 
 
 def _first_line(text: str) -> str:

@@ -5,7 +5,7 @@ comes first, then the thread oldest first, then this run's own calls and outputs
 its last one, and the model server's prefix cache holds.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -56,7 +56,16 @@ def _said(message: Message) -> chat.ChatMessage:
         return chat.AssistantMessage(content=text_of(message))
     if all(isinstance(part, TextContent) for part in message.content):
         return chat.UserMessage(content=text_of(message))
-    return chat.UserMessage(content=tuple(_part(part) for part in message.content))
+    return chat.UserMessage(content=tuple(_part(part, message) for part in message.content))
+
+
+def with_images(history: Iterable[Message]) -> list[str]:
+    """The ids of the messages that images are sent from."""
+    return [
+        message.id
+        for message in history
+        if message.role == "user" and any(isinstance(part, ImageURLContent) for part in message.content)
+    ]
 
 
 def text_of(message: Message) -> str:
@@ -69,7 +78,7 @@ def text_of(message: Message) -> str:
     return "\n\n".join(parts)
 
 
-def _part(part: object) -> chat.ContentPart:
+def _part(part: object, message: Message) -> chat.ContentPart:
     match part:
         case TextContent(text=text):
             return chat.TextPart(text=text.value)
@@ -78,9 +87,12 @@ def _part(part: object) -> chat.ContentPart:
             detail = None if image.detail == "auto" else image.detail
             return chat.ImagePart(image_url=chat.ImageURL(url=image.url, detail=detail))
         case ImageFileContent(image_file=image):
-            raise Unsendable(f"The image file '{image.file_id}' cannot be read: this server has no files.")
+            raise Unsendable(
+                f"The image file '{image.file_id}' in message {message.id} cannot be read: this version has no files. "
+                "Delete the message, and send the image as an image_url whose url holds it (data:image/png;base64,...)."
+            )
         case _:
-            raise Unsendable("A message holds content that cannot be sent to a model.")
+            raise Unsendable(f"Message {message.id} holds content that cannot be sent to a model.")
 
 
 def _this_run(steps: Sequence[RunStep], own_messages: Mapping[str, Message]) -> Iterator[chat.ChatMessage]:

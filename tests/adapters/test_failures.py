@@ -8,6 +8,7 @@ import pytest
 from adapters import errors
 from adapters.errors import (
     Broken,
+    CannotSee,
     ContextTooLong,
     RateLimited,
     Refused,
@@ -25,7 +26,9 @@ from .recordings import errors as recorded_errors
 KINDS: dict[tuple[str, str], type[UpstreamError]] = {
     ("vllm", "err_context"): ContextTooLong,
     ("vllm", "err_model"): UnknownModel,
+    ("vllm", "msg_image_on_text_model"): CannotSee,
     ("sglang", "err_context"): ContextTooLong,
+    ("sglang", "msg_image_on_text_model"): CannotSee,
     ("sglang", "err_prompt_plus_max_over_context"): ContextTooLong,
     ("sglang-router", "err_context"): ContextTooLong,
     ("sglang-router", "err_prompt_plus_max_over_context"): ContextTooLong,
@@ -34,7 +37,7 @@ KINDS: dict[tuple[str, str], type[UpstreamError]] = {
     # llama-server says 500 where the request is to blame, and transformers serve where anything is.
     ("llama-server", "embeddings"): Broken,
     ("llama-server", "err_invalid_json"): Broken,
-    ("llama-server", "msg_image_on_text_model"): Broken,
+    ("llama-server", "msg_image_on_text_model"): CannotSee,
     ("llama-server", "msg_tool_args_empty"): Broken,
     ("llama-server", "msg_tool_args_not_json"): Broken,
     ("transformers-serve", "err_max_tokens_negative"): Broken,

@@ -28,5 +28,20 @@ def test_a_rate_limit_keeps_its_code() -> None:
     assert last_error(errors.RateLimited("busy"), model="tiny").code == "rate_limit_exceeded"
 
 
+@pytest.mark.parametrize(
+    ("images", "place"),
+    [
+        ([], "there is one in the prompt."),
+        (["msg_a"], "there is one in message msg_a."),
+        (["msg_a", "msg_b", "msg_c"], "there is one in each of the messages msg_a, msg_b and msg_c."),
+        ([f"msg_{n}" for n in range(9)], "there is one in each of 9 messages, the last of them msg_8."),
+    ],
+)
+def test_images_that_are_not_seen_are_named(images: list[str], place: str) -> None:
+    error = last_error(errors.CannotSee("no mmproj"), model="tiny", images=images)
+    assert error.code == "invalid_prompt"
+    assert error.message.startswith(f"The model tiny cannot see images, and {place} Choose a model that sees")
+
+
 def test_a_kind_that_is_not_in_the_table_is_still_an_error() -> None:
     assert last_error(errors.UpstreamError("?"), model="tiny").message == SORRY
