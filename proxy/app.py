@@ -69,6 +69,7 @@ async def _serve(settings: Settings) -> int:
             shutdown_timeout=settings.server.shutdown_seconds,
         )
         await runner.setup()
+        told_to_stop = _told_to_stop()  # before anybody can know that we listen
         try:
             site = web.TCPSite(runner, host, settings.server.port)
             try:
@@ -87,7 +88,7 @@ async def _serve(settings: Settings) -> int:
                 shown,
                 address[1],
             )
-            await _until_told_to_stop()
+            await told_to_stop.wait()
             log.info("stopping")
             await site.stop()
             # Streams end when their runs rest; the engine lets them, and its patience is the whole of it.
@@ -97,12 +98,13 @@ async def _serve(settings: Settings) -> int:
     return 0
 
 
-async def _until_told_to_stop() -> None:
+def _told_to_stop() -> asyncio.Event:
+    """From here on SIGINT and SIGTERM set this, and do nothing else."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    return stop
 
 
 def serve(settings: Settings) -> int:
