@@ -1,6 +1,6 @@
-"""What streams must say, frame by frame and key by key, told without our own code: only the API's words are used here.
+"""What streams must say, frame by frame and key by key, told without our own code: only in the API's words.
 
-Ids are told by number, in the order in which they come up: `run_1`, `step_1`, `call_2`. Keys stand in the order in which
+Ids are told by number, in the order in which they come up: `run_1`, `call_2`. Keys stand in the order in which
 the real service sent them. Its steps had neither `expired_at` nor `metadata`: the specification lists them, so ours do.
 """
 
@@ -203,7 +203,7 @@ class Story:
     # Function calls
 
     def calls(self, *arguments: tuple[str, ...]) -> "Story":
-        """A step of calls begins; the arguments of each come in these pieces. `output` is null until it is handed in."""
+        """A step of calls begins; the arguments of each come in these pieces. `output` is null until given."""
         self._step_begins("tool_calls", [])
         called = []
         for index, pieces in enumerate(arguments):
