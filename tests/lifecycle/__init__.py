@@ -1,0 +1,1 @@
+"""The lifecycle of runs, as clients see it."""
