@@ -34,6 +34,8 @@ MODEL_NAME = "tiny"
 TORCH = "torch==2.13.0"
 VLLM = "0.32.0"
 LLAMA_CPP_PYTHON = "0.3.36"  # its source package holds all of llama.cpp: commit 0c1e57098
+SLOTS = 4  # of llama-server, which divides its context by them
+CONTEXT = 2048  # what the tiny model was made for; with more it still answers, but nonsense
 READY_SECONDS = 300  # a busy machine with two cores; an idle one needs 2 (llama-server) to 35 (vLLM)
 
 
@@ -49,7 +51,8 @@ class Recipe:
     made_from: tuple[str, ...]
     """Names of files and versions: when one changes, the server is installed anew."""
     command: str
-    """As a shell would read it; $bin, $model and $port are filled in. The model is served as `tiny`, on loopback."""
+    """As a shell would read it; $bin, $model, $port and $context (tokens of one request) are filled in. The model is
+    served as `tiny`, on loopback."""
     environment: Mapping[str, str] = field(default_factory=dict)
     gauge: str
     """In `/metrics`: the number of requests that the server works on."""
@@ -62,6 +65,7 @@ class ModelServer:
     name: str
     port: int
     log: Path
+    context: int = CONTEXT
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -71,7 +75,14 @@ class ModelServer:
     def start(self) -> None:
         """Start, and return when the server answers; RuntimeError with the end of its log if it does not."""
         recipe, bin_directory = RECIPES[self.name], home() / self.name / "bin"
-        values = {"bin": str(bin_directory), "model": str(home() / "model"), "port": str(self.port)}
+        values = {
+            "bin": str(bin_directory),
+            "model": str(home() / "model"),
+            "port": str(self.port),
+            "context": str(self.context),
+            "contexts": str(self.context * SLOTS),
+            "slots": str(SLOTS),
+        }
         paths = f"{bin_directory}{os.pathsep}{os.environ.get('PATH', '')}"
         quiet = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "VLLM_NO_USAGE_STATS": "1"}
         with self.log.open("ab") as log:
@@ -138,10 +149,10 @@ class ModelServer:
 
 
 @contextlib.contextmanager
-def running(name: str, *, log: Path, port: int = 0) -> Iterator[ModelServer]:
+def running(name: str, *, log: Path, port: int = 0, context: int = CONTEXT) -> Iterator[ModelServer]:
     """Install what is missing, start a server on `port` (0: a free one), and stop it at the end."""
     install(name)
-    server = ModelServer(name=name, port=port or free_port(), log=log)
+    server = ModelServer(name=name, port=port or free_port(), log=log, context=context)
     server.start()
     try:
         yield server
@@ -263,10 +274,11 @@ RECIPES: Mapping[str, Recipe] = {
         command="""
             $bin/python -m sglang.launch_server --model-path $model/hf --served-model-name tiny
             --host 127.0.0.1 --port $port --device cpu --attention-backend torch_native --sampling-backend pytorch
-            --dtype float32 --context-length 2048 --max-total-tokens 16384 --max-running-requests 16
-            --disable-cuda-graph --disable-overlap-schedule --sleep-on-idle --skip-server-warmup
-            --tool-call-parser qwen25 --constrained-json-disable-any-whitespace
-            --enable-metrics --enable-cache-report
+            --dtype float32 --context-length $context
+            --json-model-override-args '{"max_position_embeddings": $context}' --max-total-tokens 16384
+            --max-running-requests 16 --disable-cuda-graph --disable-overlap-schedule --sleep-on-idle
+            --skip-server-warmup --tool-call-parser qwen25 --constrained-json-disable-any-whitespace --enable-metrics
+            --enable-cache-report
         """,
         environment={"SGLANG_USE_CPU_ENGINE": "1", "OMP_NUM_THREADS": "1"},
         gauge="sglang:num_running_reqs",
@@ -276,7 +288,8 @@ RECIPES: Mapping[str, Recipe] = {
         made_from=(TORCH, VLLM, "requirements-vllm.txt", "vllm_pace.py"),
         command="""
             $bin/vllm serve $model/hf --served-model-name tiny --host 127.0.0.1 --port $port --dtype float32
-            --max-model-len 2048 --max-num-seqs 16 --enforce-eager --enable-auto-tool-choice --tool-call-parser hermes
+            --max-model-len $context --hf-overrides '{"max_position_embeddings": $context}'
+            --max-num-seqs 16 --enforce-eager --enable-auto-tool-choice --tool-call-parser hermes
             --enable-prompt-tokens-details --structured-outputs-config
             '{"backend": "xgrammar", "disable_any_whitespace": true}'
         """,
@@ -288,7 +301,7 @@ RECIPES: Mapping[str, Recipe] = {
         made_from=(LLAMA_CPP_PYTHON, "requirements-llama-server.txt"),
         command="""
             $bin/llama-server -m $model/tiny.gguf --alias tiny --host 127.0.0.1 --port $port
-            --jinja -c 8192 -np 4 --metrics --slots -t 1
+            --jinja -c $contexts -np $slots --metrics --slots -t 1
         """,
         gauge="llamacpp:requests_processing",
     ),
@@ -300,13 +313,15 @@ def main() -> None:
     arguments.add_argument("action", choices=["install", "run"])
     arguments.add_argument("server", choices=list(RECIPES))
     arguments.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    arguments.add_argument("--context", type=int, default=CONTEXT, help="tokens of prompt and answer")
     given = arguments.parse_args()
     if given.action == "install":
         install(given.server)
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     log = home() / f"{given.server}.log"
-    with running(given.server, log=log, port=given.port) as server, contextlib.suppress(KeyboardInterrupt):
+    serving = running(given.server, log=log, port=given.port, context=given.context)
+    with serving as server, contextlib.suppress(KeyboardInterrupt):
         print(f"{given.server} serves {MODEL_NAME} at {server.url}; its log is {log}", flush=True)
         if server.process is not None:
             server.process.wait()
