@@ -5,13 +5,15 @@ ARGS ?=
 RUN := .venv/run.stamp
 TEST := .venv/test.stamp
 OPENAI1 := .venv-openai1/stamp
+# The tests with the official Node client run where there is a node; elsewhere they say that there is none.
+NODE := $(if $(and $(shell command -v node),$(shell command -v npm)),tests/node/node_modules/stamp)
 
 .PHONY: run test test-live check bench clean
 
 run: $(RUN)
 	.venv/bin/python run.py serve $(ARGS)
 
-test: $(TEST) $(OPENAI1)
+test: $(TEST) $(OPENAI1) $(NODE)
 	.venv/bin/python -m pytest $(ARGS)
 	.venv/bin/python -m pytest tests/sdk
 	SERVER_PYTHON=$(CURDIR)/.venv/bin/python .venv-openai1/bin/python -m pytest tests/sdk
@@ -29,7 +31,7 @@ bench: $(TEST)
 	.venv/bin/python -m bench $(ARGS)
 
 clean:
-	rm -rf .venv .venv-openai1 build
+	rm -rf .venv .venv-openai1 tests/node/node_modules build
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -46,4 +48,8 @@ $(TEST): requirements/test.txt $(RUN)
 $(OPENAI1): requirements/openai1.txt
 	test -x .venv-openai1/bin/python || $(PYTHON) -m venv .venv-openai1
 	.venv-openai1/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/openai1.txt
+	touch $@
+
+tests/node/node_modules/stamp: tests/node/package.json tests/node/package-lock.json
+	npm ci --prefix tests/node --silent --no-audit --no-fund --ignore-scripts
 	touch $@

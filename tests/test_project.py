@@ -1,6 +1,7 @@
 """What a clone promises: nothing of anyone's machine in it, locks that lock, documents that are true."""
 
 import ast
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -67,6 +68,17 @@ def test_a_lock_has_versions_and_hashes_and_nothing_else(name: str) -> None:
     assert lines
     assert [line for line in lines if not pinned.fullmatch(line)] == []
     assert "://" not in whole
+
+
+def test_the_lock_of_node_has_versions_and_hashes_and_no_addresses() -> None:
+    wanted = json.loads(TEXTS["tests/node/package.json"])["dependencies"]
+    packages = json.loads(TEXTS["tests/node/package-lock.json"])["packages"]
+    assert packages.pop("")["dependencies"] == wanted
+    assert {f"node_modules/{name}" for name in wanted} <= set(packages)
+    for package in packages.values():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"])
+        assert package["integrity"].startswith("sha512-")
+        assert "resolved" not in package
 
 
 def test_there_are_locks() -> None:

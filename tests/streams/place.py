@@ -199,6 +199,24 @@ def frames_in(data: bytes) -> list[Frame]:
     return frames
 
 
+def unindexed(value: Any) -> Any:
+    """Without the indexes of deltas, which clients leave in what they put together."""
+    match value:
+        case dict():
+            return {key: unindexed(each) for key, each in value.items() if key != "index"}
+        case list():
+            return [unindexed(each) for each in value]
+        case _:
+            return value
+
+
+def without_outputs(details: dict[str, Any]) -> Any:
+    """Clients do not look at the outputs that complete a step."""
+    calls = details.get("tool_calls", [])
+    functions = [{**call, "function": {**call["function"], "output": None}} for call in calls]
+    return {**details, "tool_calls": functions} if calls else details
+
+
 @asynccontextmanager
 async def a_place(directory: Path) -> AsyncIterator[Place]:
     disk = FullDisk()

@@ -16,7 +16,7 @@ from openai.types.beta import AssistantStreamEvent
 
 from tests.sdk.clients import Api, client
 from tests.streams.cases import CASES
-from tests.streams.place import Place, Plan, Seen
+from tests.streams.place import Place, Plan, Seen, unindexed, without_outputs
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:(The Assistants API is deprecated in favor of the Responses API|deprecated)$:DeprecationWarning"
@@ -114,17 +114,6 @@ async def played(place: Place, colour: str, plan: Plan) -> list[Heard]:
     return await asyncio.to_thread(asyncio.run, play_and_close())
 
 
-def unindexed(value: Any) -> Any:
-    """Without the indexes of deltas, which the client leaves in what it puts together."""
-    match value:
-        case dict():
-            return {key: unindexed(each) for key, each in value.items() if key != "index"}
-        case list():
-            return [unindexed(each) for each in value]
-        case _:
-            return value
-
-
 @pytest.mark.parametrize("colour", ["sync", "async"])
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.full_disk])
 async def test_the_handler(place: Place, name: str, colour: str) -> None:
@@ -140,7 +129,6 @@ async def test_the_handler(place: Place, name: str, colour: str) -> None:
     made = {step.id: step for each in heard for step in each.steps}
     assert list(made) == [step["id"] for step in stored.steps]
     for step, there in zip(made.values(), stored.steps, strict=True):
-        # The client does not look at the outputs that complete a step.
         assert without_outputs(unindexed(step.to_dict()["step_details"])) == without_outputs(there["step_details"])
 
     texts = [part["text"]["value"] for m in stored.messages for part in m["content"] if part["type"] == "text"]
@@ -152,12 +140,6 @@ async def test_the_handler(place: Place, name: str, colour: str) -> None:
         assert each.calls_created == list(dict.fromkeys(each.calls_done))
         assert each.callbacks.count("on_exception") == 0
         assert each.callbacks[-1] == "on_end"
-
-
-def without_outputs(details: dict[str, Any]) -> Any:
-    calls = details.get("tool_calls", [])
-    functions = [{**call, "function": {**call["function"], "output": None}} for call in calls]
-    return {**details, "tool_calls": functions} if calls else details
 
 
 @pytest.mark.parametrize("colour", ["sync", "async"])
