@@ -26,9 +26,7 @@ from proxy.engine.stored import open_turn
 from proxy.ids import new_id
 from proxy.runs import failures, prompt
 from proxy.runs.budgets import tokens_left
-from proxy.runs.lifecycle import is_terminal
-from proxy.runs.truncation import budget
-from proxy.runs.turn import (
+from proxy.runs.inputs import (
     Cancelled,
     Deferred,
     Ended,
@@ -39,8 +37,10 @@ from proxy.runs.turn import (
     Started,
     TimedOut,
     TokenBudget,
-    Turn,
 )
+from proxy.runs.lifecycle import is_terminal
+from proxy.runs.truncation import budget
+from proxy.runs.turn import Turn
 from proxy.schema.events import ErrorBody, Event, RunChanged, StreamError
 from proxy.schema.runs import LastError, Run, RunStatus
 from proxy.store import Store, runs

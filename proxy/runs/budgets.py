@@ -2,8 +2,8 @@
 
 from msgspec import Struct
 
+from proxy.runs.inputs import TokenBudget
 from proxy.runs.progress import RunProgress
-from proxy.runs.turn import TokenBudget
 from proxy.schema.runs import Run, Usage
 
 

@@ -4,15 +4,27 @@ Not a pausing generator: a run that waits for tool outputs outlives its process,
 run for every request. Inputs carry their own time.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Literal, assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from adapters.chat import Chunk
 from adapters.chat import Usage as ChunkUsage
+from proxy.runs.draft import Draft
 from proxy.runs.failures import for_step
+from proxy.runs.inputs import (
+    Cancelled,
+    Deferred,
+    Ended,
+    Failed,
+    Input,
+    OutOfTokens,
+    Received,
+    Started,
+    TimedOut,
+    TokenBudget,
+)
 from proxy.runs.lifecycle import Trigger, advance
 from proxy.runs.progress import RunProgress
 from proxy.runs.tool_calls import ToolCalls
@@ -21,70 +33,16 @@ from proxy.schema.events import (
     Event,
     FunctionCallDelta,
     MessageChanged,
-    MessageDelta,
-    MessageDeltaContent,
-    RefusalDeltaPart,
     RunChanged,
     StepChanged,
     StepDelta,
     StepDeltaDetails,
-    TextDelta,
-    TextDeltaPart,
     ToolCallsDelta,
 )
-from proxy.schema.messages import (
-    Content,
-    IncompleteReason,
-    Message,
-    RefusalContent,
-    Text,
-    TextContent,
-)
-from proxy.schema.messages import IncompleteDetails as MessageIncompleteDetails
+from proxy.schema.messages import IncompleteReason, Message
 from proxy.schema.runs import IncompleteDetails, LastError, RequiredAction, Run, RunStatus, SubmitToolOutputs, Usage
 from proxy.schema.steps import MessageCreation, MessageCreationDetails, RunStep, StepDetails, ToolCallsDetails
 
-TokenBudget = Literal["max_prompt_tokens", "max_completion_tokens"]
-
-
-class Started(Struct, frozen=True):
-    at: int
-
-
-class Received(Struct, frozen=True):
-    chunk: Chunk
-    at: int
-
-
-class Ended(Struct, frozen=True):
-    at: int
-
-
-class OutOfTokens(Struct, frozen=True):
-    """The run's own budget leaves nothing for another request."""
-
-    reason: TokenBudget
-    at: int
-
-
-class Deferred(Struct, frozen=True):
-    """The model server took no request now: the run waits for its turn again."""
-
-
-class Failed(Struct, frozen=True):
-    error: LastError
-    at: int
-
-
-class Cancelled(Struct, frozen=True):
-    at: int
-
-
-class TimedOut(Struct, frozen=True):
-    at: int
-
-
-Input = Started | Received | Ended | OutOfTokens | Deferred | Failed | Cancelled | TimedOut
 StepEnd = Literal["completed", "cancelled", "failed", "expired"]
 
 
@@ -107,10 +65,7 @@ class Turn:
         self.progress = progress
         self._new_id = new_id
         self._step = open_step
-        self._message = open_message
-        self._text: list[str] = []
-        self._refusal: list[str] = []
-        self._text_index = 0  # 1 where a refusal came first
+        self._draft = None if open_message is None else Draft(open_message)
         self._blank: list[str] = []  # white space before the first word, held back: it may precede a tool call
         self._reasoned = False
         self._reasoning: list[str] = []  # until the step that is open, or opened next, is saved with it
@@ -160,7 +115,8 @@ class Turn:
         if chunk.text:
             yield from self._receive_text(chunk.text, at)
         if chunk.refusal and not self._calls:
-            yield from self._receive_refusal(chunk.refusal, at)
+            draft = yield from self._open_message(at)
+            yield draft.refuse(chunk.refusal)
         for fragment in chunk.tool_calls:
             for delta in self._calls.add(fragment):
                 yield from self._open_tool_step(at)
@@ -171,7 +127,8 @@ class Turn:
             self._usage = chunk.usage
 
     def _receive_text(self, text: str, at: int) -> Iterator[Event]:
-        if self._message is None:
+        draft = self._draft
+        if draft is None:
             if self._calls:
                 # Text behind the calls has no place in the order of steps; servers send white space or leaked markup.
                 return
@@ -183,38 +140,18 @@ class Turn:
                 self._blank.clear()
                 if self._reasoned:
                     text = text.lstrip()  # what follows `</think>` is the gap, not the answer
-            yield from self._open_message(at)
-        opening = not self._text
-        if opening and self._refusal:
-            self._text_index = 1
-        self._text.append(text)
-        yield self._text_delta(text, opening=opening)
-
-    def _receive_refusal(self, refusal: str, at: int) -> Iterator[Event]:
-        yield from self._open_message(at)
-        self._refusal.append(refusal)
-        part = RefusalDeltaPart(index=1 - self._text_index if self._text else 0, refusal=refusal)
-        yield MessageDelta(id=self._open_id(), delta=MessageDeltaContent([part]))
-
-    def _text_delta(self, text: str, *, opening: bool) -> MessageDelta:
-        value = TextDelta(value=text, annotations=[]) if opening else TextDelta(value=text)
-        return MessageDelta(
-            id=self._open_id(), delta=MessageDeltaContent([TextDeltaPart(index=self._text_index, text=value)])
-        )
+            draft = yield from self._open_message(at)
+        yield draft.say(text)
 
     def _step_delta(self, delta: FunctionCallDelta) -> StepDelta:
         assert self._step is not None
         return StepDelta(id=self._step.id, delta=StepDeltaDetails(ToolCallsDelta(tool_calls=[delta])))
 
-    def _open_id(self) -> str:
-        assert self._message is not None
-        return self._message.id
-
     # Opening and closing
 
-    def _open_message(self, at: int) -> Iterator[Event]:
-        if self._message is not None:
-            return
+    def _open_message(self, at: int) -> Generator[Event, None, Draft]:
+        if self._draft is not None:
+            return self._draft
         message = Message(
             id=self._new_id("msg"),
             created_at=at,
@@ -227,12 +164,13 @@ class Turn:
         )
         details = MessageCreationDetails(message_creation=MessageCreation(message_id=message.id))
         yield from self._open_step("message_creation", details, at)
-        self._message = message
+        self._draft = draft = Draft(message)
         yield MessageChanged(message, "thread.message.created")
         yield MessageChanged(message, "thread.message.in_progress")
+        return draft
 
     def _open_tool_step(self, at: int) -> Iterator[Event]:
-        if self._message is not None:
+        if self._draft is not None:
             yield from self._close_message(at)
             # The request's tokens are known at its end only; they go to the step that ends then.
             yield from self._close_step("completed", at, usage=Usage())
@@ -257,22 +195,9 @@ class Turn:
         yield StepChanged(self._step, "thread.run.step.in_progress")
 
     def _close_message(self, at: int, reason: IncompleteReason | None = None) -> Iterator[Event]:
-        if self._message is None:
-            return
-        content: list[Content] = []
-        if self._text or not self._refusal:
-            content.append(TextContent(text=Text(value="".join(self._text))))
-        if self._refusal:
-            content.insert(1 - self._text_index, RefusalContent(refusal="".join(self._refusal)))
-        closed = replace(self._message, content=content)
-        self._message = None
-        if reason is None:
-            completed = replace(closed, status="completed", completed_at=at)
-            yield MessageChanged(completed, "thread.message.completed")
-        else:
-            details = MessageIncompleteDetails(reason=reason)
-            incomplete = replace(closed, status="incomplete", incomplete_details=details, incomplete_at=at)
-            yield MessageChanged(incomplete, "thread.message.incomplete")
+        if self._draft is not None:
+            yield self._draft.close(at, reason)
+            self._draft = None
 
     def _close_step(
         self, status: StepEnd, at: int, *, usage: Usage | None, error: LastError | None = None
@@ -354,12 +279,10 @@ class Turn:
 
     def _open_unopened(self, at: int) -> Iterator[Event]:
         """An answer without a word is still a message, with one empty text."""
-        if self._message is not None:
-            return
-        text = "" if self._reasoned else "".join(self._blank)
-        yield from self._open_message(at)
-        self._text.append(text)
-        yield self._text_delta(text, opening=True)
+        if self._draft is None:
+            text = "" if self._reasoned else "".join(self._blank)
+            draft = yield from self._open_message(at)
+            yield draft.say(text)
 
     def _stop(self, reason: IncompleteReason, status: StepEnd, at: int, error: LastError | None) -> Iterator[Event]:
         """Close what is open, keeping what was said. Tokens of a request that did not end are not known."""

@@ -7,8 +7,9 @@ import pytest
 from msgspec import UNSET
 
 from adapters.chat import Chunk, FinishReason, ToolCallFragment, Usage
+from proxy.runs.inputs import Input, Received
 from proxy.runs.progress import RunProgress
-from proxy.runs.turn import Input, Received, Turn
+from proxy.runs.turn import Turn
 from proxy.schema.events import Event, MessageChanged, MessageDelta, RunChanged, StepChanged, StepDelta, TextDeltaPart
 from proxy.schema.runs import Run
 from proxy.schema.tools import Function, FunctionTool

@@ -2,8 +2,8 @@
 
 import pytest
 
+from proxy.runs.inputs import Ended, Started
 from proxy.runs.outputs import accept, mismatch
-from proxy.runs.turn import Ended, Started
 from proxy.schema.events import RunChanged, StepChanged
 from proxy.schema.runs import RunStatus, ToolOutput, Usage
 from proxy.schema.steps import FunctionToolCall, ToolCallsDetails

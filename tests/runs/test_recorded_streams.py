@@ -11,9 +11,10 @@ import pytest
 
 from adapters.chat import Chunk, FinishReason, ToolCallFragment
 from proxy.api.sse import frame
+from proxy.runs.inputs import Ended, Input, Received, Started
 from proxy.runs.outputs import accept
 from proxy.runs.progress import RunProgress
-from proxy.runs.turn import Ended, Input, Received, Started, Turn
+from proxy.runs.turn import Turn
 from proxy.schema.events import Event
 from proxy.schema.runs import Run, ToolOutput
 from proxy.schema.steps import RunStep

@@ -6,20 +6,10 @@ from hypothesis import strategies as st
 
 from adapters.chat import Chunk
 from proxy.api.sse import frame
+from proxy.runs.inputs import Cancelled, Deferred, Ended, Failed, OutOfTokens, Received, Started, TimedOut, TokenBudget
 from proxy.runs.lifecycle import IllegalTransition
 from proxy.runs.progress import RunProgress
-from proxy.runs.turn import (
-    Cancelled,
-    Deferred,
-    Ended,
-    Failed,
-    OutOfTokens,
-    Received,
-    Started,
-    TimedOut,
-    TokenBudget,
-    Turn,
-)
+from proxy.runs.turn import Turn
 from proxy.schema.events import StepChanged, StepDelta
 from proxy.schema.messages import RefusalContent, TextContent
 from proxy.schema.runs import LastError, RunStatus, Usage
