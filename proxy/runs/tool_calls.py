@@ -6,8 +6,6 @@ deltas by adding strings up, so `id` and `name` go out exactly once for each cal
 
 from collections.abc import Callable, Iterator
 
-from msgspec import UNSET
-
 from adapters.chat import ToolCallFragment
 from proxy.schema.events import FunctionCallDelta, FunctionDelta
 from proxy.schema.runs import CalledFunction, RequiredToolCall
@@ -15,14 +13,15 @@ from proxy.schema.steps import FunctionCallDetails, FunctionToolCall
 
 
 class _Call:
-    __slots__ = ("arguments", "id", "index", "name", "pending")
+    """One that has its name. Before it has, its arguments are held back."""
 
-    def __init__(self, index: int, id: str) -> None:
+    __slots__ = ("arguments", "id", "index", "name")
+
+    def __init__(self, index: int, id: str, name: str) -> None:
         self.index = index
         self.id = id
-        self.name: str | None = None
+        self.name = name
         self.arguments: list[str] = []
-        self.pending: list[str] = []  # arguments that came before the name: nothing goes out until it is known
 
 
 class ToolCalls:
@@ -31,35 +30,35 @@ class ToolCalls:
     def __init__(self, new_call_id: Callable[[], str], *, limit: int | None) -> None:
         self._new_call_id = new_call_id
         self._limit = limit
-        self._calls: dict[int, _Call] = {}
+        self._calls: dict[int, _Call] = {}  # by the server's index, in the order of ours
+        self._nameless: dict[int, list[str]] = {}
 
     def __bool__(self) -> bool:
-        return any(call.name is not None for call in self._calls.values())
+        return bool(self._calls)
 
     def add(self, fragment: ToolCallFragment) -> Iterator[FunctionCallDelta]:
         call = self._calls.get(fragment.index)
+        arguments = fragment.arguments
         if call is None:
             if self._limit is not None and len(self._calls) >= self._limit:
                 return
-            call = self._calls[fragment.index] = _Call(len(self._calls), self._new_call_id())
-        opening = call.name is None and bool(fragment.name)
-        if opening:
-            call.name = fragment.name
+            if not fragment.name:
+                self._nameless.setdefault(fragment.index, []).append(arguments)
+                return
+            # Numbered when its name is known: the official client fails over an index before which one is missing.
+            call = _Call(len(self._calls), self._new_call_id(), fragment.name)
+            self._calls[fragment.index] = call
             yield FunctionCallDelta(
-                index=call.index,
-                id=call.id,
-                function=FunctionDelta(name=fragment.name or UNSET, arguments="", output=None),
+                index=call.index, id=call.id, function=FunctionDelta(name=call.name, arguments="", output=None)
             )
-        if fragment.arguments:
-            call.arguments.append(fragment.arguments)
-            call.pending.append(fragment.arguments)
-        if call.name is not None and call.pending:
-            yield FunctionCallDelta(index=call.index, function=FunctionDelta(arguments="".join(call.pending)))
-            call.pending.clear()
+            arguments = "".join((*self._nameless.pop(fragment.index, ()), arguments))
+        if arguments:
+            call.arguments.append(arguments)
+            yield FunctionCallDelta(index=call.index, function=FunctionDelta(arguments=arguments))
 
     def close(self) -> Iterator[FunctionCallDelta]:
         """No more fragments: calls without arguments get the empty object that clients parse."""
-        for call in self._named():
+        for call in self._calls.values():
             if not call.arguments:
                 call.arguments.append("{}")
                 yield FunctionCallDelta(index=call.index, function=FunctionDelta(arguments="{}"))
@@ -68,19 +67,16 @@ class ToolCalls:
         return [
             FunctionToolCall(
                 id=call.id,
-                function=FunctionCallDetails(name=call.name or "", arguments="".join(call.arguments)),
+                function=FunctionCallDetails(name=call.name, arguments="".join(call.arguments)),
             )
-            for call in self._named()
+            for call in self._calls.values()
         ]
 
     def for_run(self) -> list[RequiredToolCall]:
         return [
             RequiredToolCall(
                 id=call.id,
-                function=CalledFunction(name=call.name or "", arguments="".join(call.arguments)),
+                function=CalledFunction(name=call.name, arguments="".join(call.arguments)),
             )
-            for call in self._named()
+            for call in self._calls.values()
         ]
-
-    def _named(self) -> list[_Call]:
-        return [call for call in self._calls.values() if call.name is not None]

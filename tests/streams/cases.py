@@ -1,7 +1,7 @@
 """The table of streams: what the model server says, what happens meanwhile, and each frame that clients must get."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from tests.scripted_upstream import Call, Cut, Hang, Raw, Reply, Say, Step, Stream, error, never_answers
@@ -84,14 +84,22 @@ def breaks(*steps: Step) -> Stream:
 
 
 def refuses(*pieces: str) -> Stream:
-    def chunk(piece: str) -> Raw:
-        choice = {"index": 0, "delta": {"refusal": piece}, "finish_reason": None}
-        given = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "tiny", "choices": [choice]}
-        return Raw(f"data: {json.dumps(given)}\n\n".encode())
-
-    return Stream(tuple(map(chunk, pieces)), usage=tokens(40, 7, cached=32))
+    return Stream(tuple(chunk(refusal=piece) for piece in pieces), usage=tokens(40, 7, cached=32))
 
 
+def fragment(index: int, arguments: str = "", **function: str) -> Raw:
+    """A piece of a call as no server should send it."""
+    return chunk(tool_calls=[{"index": index, "type": "function", "function": {"arguments": arguments, **function}}])
+
+
+def chunk(**delta: Any) -> Raw:
+    choice = {"index": 0, "delta": delta, "finish_reason": None}
+    given = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "tiny", "choices": [choice]}
+    return Raw(f"data: {json.dumps(given)}\n\n".encode())
+
+
+AWKWARD: Final = ("a\n\nb\r", "\u2028\x85\x1f", "data: [DONE]\n\n", "\U0001f326\ufe0f", ' "\\')
+"""Line ends of all kinds, what looks like the end, an emoji of two characters, and what JSON escapes."""
 PARIS: Final = ('{"city"', ': "Paris"}')
 ROME: Final = ('{"city": "', "Ro", 'me"}')
 OSLO: Final = ('{"city": "Oslo"}',)
@@ -106,6 +114,8 @@ CALL: Final = Stream((Call(0, "get_weather", OSLO),), finish="tool_calls", usage
 FOR_CALLS: Final = usage(20, 9, cached=16, reasoning=4)
 FOR_CALL: Final = usage(30, 5)
 FOR_TEXT: Final = usage(40, 7, cached=32)
+FOR_CALL_AND_TEXT: Final = usage(70, 12, cached=32)
+FOR_CALLS_AND_TEXT: Final = usage(60, 16, cached=48, reasoning=4)
 SORRY: Final = "Sorry, something went wrong."
 BROKEN_OFF: Final = {
     "code": "server_error",
@@ -118,17 +128,15 @@ def begun(**body: Any) -> Story:
     return Story(**body).begins()
 
 
-def two_rounds() -> Story:
-    story = begun().calls(PARIS, ROME).asks()
-    story.passes(SUBMITTED_AFTER).given("rain", "sun", used=FOR_CALLS).calls(OSLO).asks()
-    story.passes(SUBMITTED_AFTER).given("snow", used=FOR_CALL)
-    story.says("Rain", ", sun", " and snow.").message_completes().step_ends("completed", FOR_TEXT)
-    return story.ends("completed", usage=usage(90, 21, cached=48, reasoning=4))
-
-
-def answered(story: Story, *pieces: str) -> Story:
+def answered(story: Story, *pieces: str, used: dict[str, Any] = FOR_TEXT) -> Story:
+    """It goes on to a text and to its end. `used` is for the whole run."""
     story.says(*pieces).message_completes().step_ends("completed", FOR_TEXT)
-    return story.ends("completed", usage=FOR_TEXT)
+    return story.ends("completed", usage=used)
+
+
+def submitted(story: Story, *outputs: str, used: dict[str, Any] = FOR_CALL) -> Story:
+    """It waits for outputs, and gets them. `used` is for the step of the calls."""
+    return story.asks().passes(SUBMITTED_AFTER).given(*outputs, used=used)
 
 
 CASES: Final[dict[str, Case]] = {
@@ -136,6 +144,11 @@ CASES: Final[dict[str, Case]] = {
         rows={"text"},
         replies=[says("Hello", " there", ", friend", ".")],
         story=answered(begun(), "Hello", " there", ", friend", "."),
+    ),
+    "a text of awkward characters": Case(
+        rows={"text"},
+        replies=[says(*AWKWARD)],
+        story=answered(begun(), *AWKWARD),
     ),
     "a text without a word": Case(rows={"text"}, replies=[says()], story=answered(begun(), "")),
     "a refusal": Case(
@@ -151,21 +164,43 @@ CASES: Final[dict[str, Case]] = {
         rows={"function calls", "outputs"},
         replies=[CALLS, CALL, says("Rain", ", sun", " and snow.")],
         outputs=[["rain", "sun"], ["snow"]],
-        story=two_rounds(),
+        story=answered(
+            submitted(submitted(begun().calls(PARIS, ROME), "rain", "sun", used=FOR_CALLS).calls(OSLO), "snow"),
+            "Rain",
+            ", sun",
+            " and snow.",
+            used=usage(90, 21, cached=48, reasoning=4),
+        ),
     ),
     "a call without arguments": Case(
         rows={"function calls", "outputs"},
         replies=[Stream((Call(0, "get_weather", ()),), finish="tool_calls", usage=tokens(30, 5)), says("Fine.")],
         outputs=[[""]],
-        story=begun()
-        .calls(("{}",))
-        .asks()
-        .passes(SUBMITTED_AFTER)
-        .given("", used=FOR_CALL)
-        .says("Fine.")
-        .message_completes()
-        .step_ends("completed", FOR_TEXT)
-        .ends("completed", usage=usage(70, 12, cached=32)),
+        story=answered(submitted(begun().calls(("{}",)), ""), "Fine.", used=FOR_CALL_AND_TEXT),
+    ),
+    # Clients look a call up by its index among those that they have seen.
+    "a call behind one without a name": Case(
+        rows={"function calls"},
+        replies=[replace(CALL, steps=(fragment(0), Call(1, "get_weather", OSLO))), says("Snow.")],
+        outputs=[["snow"]],
+        story=answered(submitted(begun().calls(OSLO), "snow"), "Snow.", used=FOR_CALL_AND_TEXT),
+    ),
+    "a call whose name comes late": Case(
+        rows={"function calls"},
+        replies=[
+            replace(
+                CALLS,
+                steps=(fragment(0, "".join(ROME)), Call(1, "get_weather", PARIS), fragment(0, name="get_weather")),
+            ),
+            says("Rain", " and sun."),
+        ],
+        outputs=[["rain", "sun"]],
+        story=answered(
+            submitted(begun().calls(PARIS, ("".join(ROME),)), "rain", "sun", used=FOR_CALLS),
+            "Rain",
+            " and sun.",
+            used=FOR_CALLS_AND_TEXT,
+        ),
     ),
     "a text with calls behind it": Case(
         rows={"text and function calls", "outputs"},
@@ -178,18 +213,17 @@ CASES: Final[dict[str, Case]] = {
             says("Rain", " and sun."),
         ],
         outputs=[["rain", "sun"]],
-        story=begun()
-        .says("Let me", " look.")
-        .message_completes()
-        .step_ends("completed", usage())
-        .calls(PARIS, ROME)
-        .asks()
-        .passes(SUBMITTED_AFTER)
-        .given("rain", "sun", used=FOR_CALLS)
-        .says("Rain", " and sun.")
-        .message_completes()
-        .step_ends("completed", FOR_TEXT)
-        .ends("completed", usage=usage(60, 16, cached=48, reasoning=4)),
+        story=answered(
+            submitted(
+                begun().says("Let me", " look.").message_completes().step_ends("completed", usage()).calls(PARIS, ROME),
+                "rain",
+                "sun",
+                used=FOR_CALLS,
+            ),
+            "Rain",
+            " and sun.",
+            used=FOR_CALLS_AND_TEXT,
+        ),
     ),
     "cancelled before a word": Case(
         rows={"cancelled"},
@@ -230,11 +264,7 @@ CASES: Final[dict[str, Case]] = {
         replies=[CALL, breaks(Say("Hello"), Say(" there"), Hang())],
         outputs=[["snow"]],
         stop=TWO_WORDS,
-        story=begun()
-        .calls(OSLO)
-        .asks()
-        .passes(SUBMITTED_AFTER)
-        .given("snow", used=FOR_CALL)
+        story=submitted(begun().calls(OSLO), "snow")
         .says("Hello", " there")
         .run("cancelling")
         .message_stays_incomplete("run_cancelled")
@@ -298,12 +328,9 @@ CASES: Final[dict[str, Case]] = {
         body={"max_completion_tokens": 5},
         replies=[CALL],
         outputs=[["snow"]],
-        story=begun(max_completion_tokens=5)
-        .calls(OSLO)
-        .asks()
-        .passes(SUBMITTED_AFTER)
-        .given("snow", used=FOR_CALL)
-        .ends("incomplete", incomplete_details={"reason": "max_completion_tokens"}, usage=FOR_CALL),
+        story=submitted(begun(max_completion_tokens=5).calls(OSLO), "snow").ends(
+            "incomplete", incomplete_details={"reason": "max_completion_tokens"}, usage=FOR_CALL
+        ),
     ),
     "expired before a word": Case(
         rows={"expired"},
@@ -344,16 +371,8 @@ CASES: Final[dict[str, Case]] = {
         creates_thread=True,
         replies=[CALL, says("Snow.")],
         outputs=[["snow"]],
-        story=Story()
-        .thread_created()
-        .begins()
-        .calls(OSLO)
-        .asks()
-        .passes(SUBMITTED_AFTER)
-        .given("snow", used=FOR_CALL)
-        .says("Snow.")
-        .message_completes()
-        .step_ends("completed", FOR_TEXT)
-        .ends("completed", usage=usage(70, 12, cached=32)),
+        story=answered(
+            submitted(Story().thread_created().begins().calls(OSLO), "snow"), "Snow.", used=FOR_CALL_AND_TEXT
+        ),
     ),
 }
