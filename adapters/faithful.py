@@ -19,11 +19,7 @@ class Ask(Protocol):
 async def faithful(ask: Ask, imitation: Imitation, retries: int | None) -> AsyncIterator[Chunks]:
     """See `Upstream.stream`. At most one answer is open at any time; leaving hangs up on it. `retries`: at first."""
     async with AsyncExitStack() as stack:
-        first = await _enter(stack, ask, imitation, retries)
-        if imitation.attempt.is_plain:
-            yield first
-            return
-        chunks = _chunks(stack, ask, imitation, first)
+        chunks = _chunks(stack, ask, imitation, await _enter(stack, ask, imitation, retries))
         try:
             yield chunks
         finally:
@@ -43,16 +39,22 @@ async def _chunks(
     stack: AsyncExitStack, ask: Ask, imitation: Imitation, answer: Chunks
 ) -> AsyncGenerator[Sequence[Chunk], None]:
     while True:
-        async for arrived in answer:
-            if passed := imitation.feed(arrived):
-                yield passed
-            if imitation.has_heard_enough:
-                break
-        rest = imitation.finished()
-        if rest is not None:
-            if rest:
-                yield rest
-            return
+        try:
+            async for arrived in answer:
+                if passed := imitation.feed(arrived):
+                    yield passed
+                if imitation.has_heard_enough:
+                    break
+        except Refused as refusal:
+            # vLLM 0.32 and SGLang 0.5.23 say inside of a stream that their grammar does not know a schema.
+            if not imitation.refused(refusal):
+                raise
+        else:
+            rest = imitation.finished()
+            if rest is not None:
+                if rest:
+                    yield rest
+                return
         await stack.aclose()
         try:
             answer = await _enter(stack, ask, imitation, None)

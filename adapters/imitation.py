@@ -62,12 +62,13 @@ class Imitation:
         self._faults: list[Fault] = []
         self._spent: Usage | None = None
         self._has_spoken = False
+        self._has_begun = False
         self._answer = Answer(attempt)
 
     def refused(self, refusal: Refused) -> bool:
         """Whether `attempt` is another one now, because the server would not take the format of this one."""
         wanted = self.attempt.request.response_format
-        if type(refusal) is not Refused or wanted == "text":
+        if type(refusal) is not Refused or wanted == "text" or self._has_begun:
             return False
         if FORMAT_REFUSED.search(refusal.message):
             self._learnt.refuses_format(self._request.model, type_of(wanted), refusal.message)
@@ -86,8 +87,16 @@ class Imitation:
         """What was wrong with the last answer."""
         return self._faults[-1].words if self._faults else ""
 
-    def feed(self, chunks: Sequence[Chunk]) -> list[Chunk]:
+    @property
+    def _passes_all(self) -> bool:
+        """Whether this is an answer like any other, unless it is refused."""
+        return self.attempt.is_plain and not self._faults
+
+    def feed(self, chunks: Sequence[Chunk]) -> Sequence[Chunk]:
         """What of these may go out."""
+        self._has_begun = True
+        if self._passes_all:
+            return chunks
         passed = [chunk for chunk in map(self._answer.receive, chunks) if chunk is not None]
         self._has_spoken = self._has_spoken or any(chunk.text for chunk in passed)
         return passed
@@ -103,6 +112,8 @@ class Imitation:
 
         Raises Unfaithful.
         """
+        if self._passes_all:
+            return []
         answer = self._answer
         self._spent = added(self._spent, answer.usage)
         fault = answer.fault()
@@ -153,6 +164,7 @@ class Imitation:
     def _begin(self, attempt: Attempt) -> None:
         self.attempt = attempt
         self._answer = Answer(attempt)
+        self._has_begun = False
 
 
 def added(first: Usage | None, second: Usage | None) -> Usage | None:

@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from adapters.chat import ChatRequest, Chunk, FunctionSpec, JSONSchemaFormat, NamedTool, SystemMessage, UserMessage
+from adapters.chat import (
+    ChatRequest,
+    Chunk,
+    FunctionSpec,
+    JSONSchemaFormat,
+    NamedTool,
+    SystemMessage,
+    Usage,
+    UserMessage,
+)
 from adapters.dialects import DIALECTS
 from adapters.errors import Broken, RateLimited, Refused, SpokeNonsense, Unfaithful, UpstreamError
 from adapters.member import Member
@@ -18,6 +27,7 @@ from config.settings import UpstreamSettings
 from tests.scripted_upstream import (
     Call,
     Cut,
+    Raw,
     Reply,
     Say,
     ScriptedUpstream,
@@ -31,7 +41,7 @@ from tests.scripted_upstream import (
     tool_calls,
 )
 
-from .recordings import recording
+from .recordings import errors, recording
 from .test_server import answer, failure, read_into, text_of
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -219,14 +229,19 @@ async def test_transformers_serve(upstream: ScriptedUpstream, case: str) -> None
 
 
 async def test_a_schema_that_is_honoured_streams() -> None:
-    recorded = replayed("vllm", "stream_json_schema")
+    gate = asyncio.Event()
     async with scripted_upstream(flavour="vllm") as upstream, a_server(upstream, "vllm") as server:
-        upstream.reply(recorded)
+        upstream.reply(text(GOOD, pieces=["{", '"kind"', ':"a"}'], usage=COUNTED).waiting(gate, after=1))
         async with server.stream(a_request(response_format=KIND)) as stream:
-            assert stream.ag_code is ModelServer._chunks.__code__  # type: ignore[attr-defined]
-            said: list[Chunk] = []
-            await read_into(said, stream)
-    assert len([chunk for chunk in said if chunk.text]) > 3
+            assert [chunk.text for chunk in await anext(stream)] == ["{"]
+            gate.set()
+            rest: list[Chunk] = []
+            await read_into(rest, stream)
+    assert text_of(rest) == GOOD[1:]
+    assert [chunk for chunk in rest if not chunk.text] == [
+        Chunk(finish="stop"),
+        Chunk(usage=Usage(prompt_tokens=10, completion_tokens=5)),
+    ]
     assert messages(upstream.requests[0])[0] == ("system", "be brief")
 
 
@@ -250,14 +265,36 @@ async def test_a_refusal_is_learnt(caplog: pytest.LogCaptureFixture) -> None:
     assert "one JSON object" in messages(upstream.requests[1])[0][1]
 
 
-async def test_a_schema_that_the_grammar_does_not_know() -> None:
-    refused = error(
-        400, {"error": {"message": "The provided JSON schema contains features not supported by xgrammar."}}
-    )
-    async with scripted_upstream(flavour="vllm") as upstream, a_server(upstream, "vllm") as server:
-        upstream.reply(refused, text("{}"), text(GOOD))
+IN_A_STREAM = {
+    "vllm": b'data: {"error": {"message": "The provided JSON schema contains features not supported by xgrammar.", '
+    b'"type": "BadRequestError", "param": null, "code": 400}}\n\ndata: [DONE]\n\n',
+    "sglang": b'data: {"error": {"object": "error", "message": "Failed to compile json grammar: JSON Schema at '
+    b'#/properties/a is not supported by xgrammar: keyword(s) uniqueItems would be ignored", "type": "BAD_REQUEST", '
+    b'"param": null, "code": 400}}\n\ndata: [DONE]\n\n',
+}
+
+
+@pytest.mark.parametrize("flavour", ["vllm", "sglang"])
+@pytest.mark.parametrize("inside", [True, False], ids=["inside the stream", "at once"])
+async def test_a_schema_that_the_grammar_does_not_know(flavour: Any, inside: bool) -> None:
+    (refusal,) = [each for each in errors() if (each.server, each.case) == (flavour, "err_schema_unsupported")]
+    async with scripted_upstream(flavour=flavour) as upstream, a_server(upstream, flavour) as server:
+        upstream.reply(
+            Stream((Raw(IN_A_STREAM[flavour]),), finish=None, done=False)
+            if inside
+            else nonsense(refusal.body.encode(), status=400, content_type=refusal.content_type),
+            text("{}"),
+            text(GOOD),
+        )
         assert text_of(await answer(server, a_request(response_format=KIND))) == GOOD
     assert ["response_format" in body for body in upstream.requests] == [True, False, False]
+
+
+async def test_a_refusal_after_the_answer_began_is_a_refusal() -> None:
+    async with scripted_upstream(flavour="vllm") as upstream, a_server(upstream, "vllm") as server:
+        upstream.reply(Stream((Say("{"), Raw(IN_A_STREAM["vllm"])), finish=None, done=False))
+        assert type(await failure(server, a_request(response_format=KIND))) is Refused
+    assert len(upstream.requests) == 1
 
 
 async def test_other_refusals_come_through() -> None:

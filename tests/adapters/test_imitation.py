@@ -223,6 +223,14 @@ def test_other_refusals_are_refusals(refusal: Refused) -> None:
     assert not an_imitation(EVERYTHING, response_format=KIND).refused(refusal)
 
 
+def test_nothing_is_done_to_the_answer_of_a_server_that_honours_formats() -> None:
+    imitation = an_imitation(EVERYTHING, response_format=KIND)
+    chunks = [*said("{", "}"), *end()]
+    assert imitation.feed(chunks) is chunks
+    assert imitation.finished() == []
+    assert not imitation.refused(Refused("response_format", status=400))  # too late
+
+
 def test_a_format_that_was_not_sent_cannot_have_been_refused() -> None:
     imitation = an_imitation(NOTHING, response_format=KIND, tools=(WEATHER,))
     assert not imitation.refused(Refused("response_format is not supported", status=400))

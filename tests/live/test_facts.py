@@ -14,8 +14,10 @@ import msgspec
 import pytest
 
 from adapters.dialect import Dialect, room_for_answer
+from adapters.efforts import SCALE, left_by
 from adapters.errors import ContextTooLong, UnknownModel, UpstreamError
 from adapters.failures import failure_of_body
+from adapters.imitation import SCHEMA_REFUSED
 from adapters.llamacpp import LLAMACPP
 from adapters.sglang import SGLANG
 from adapters.vllm import VLLM
@@ -265,11 +267,62 @@ def test_a_turn_after_the_assistants(server: ModelServer, dialect: Dialect) -> N
     assert content.startswith("stone tiger") is (dialect.adjust is not None)
 
 
-def test_json_schema(server: ModelServer) -> None:
-    wanted = {"type": "json_schema", "json_schema": {"name": "kind", "strict": True, "schema": SCHEMA}}
-    answer = stream(server, response_format=wanted, max_tokens=60)
+KIND = {"type": "json_schema", "json_schema": {"name": "kind", "strict": True, "schema": SCHEMA}}
+
+
+def test_json_schema(server: ModelServer, dialect: Dialect) -> None:
+    assert dialect.honours_json_schema
+    answer = stream(server, response_format=KIND, max_tokens=60)
     assert answer.finish == "stop"
     assert json.loads(answer.text)["kind"] in ("a", "b")
+
+
+def test_a_schema_beside_tools(server: ModelServer, dialect: Dialect) -> None:
+    """It beats the tools, although the same question gets a call without it."""
+    assert dialect.schema_beats_tools
+    asked = {"messages": said("weather in Paris"), "tools": tools(WEATHER)}
+    assert stream(server, **asked).calls() == [("get_weather", '{"city": "Paris"}')]
+    answer = stream(server, **asked, response_format=KIND, max_tokens=100)
+    assert answer.calls() == []
+    assert json.loads(answer.text)["kind"] in ("a", "b")
+
+
+def test_a_schema_that_the_grammar_does_not_know(server: ModelServer) -> None:
+    """It is refused, but in a stream only inside of it."""
+    unknown = {"type": "object", "properties": {"a": {"type": "array", "uniqueItems": True}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": unknown}}
+    status, whole = post(server, response_format=wanted, max_tokens=5)
+    streamed = post(server, stream=True, response_format=wanted, max_tokens=5)
+    assert (status, streamed[0]) == (200 if server.name == "llama-server" else 400, 200)
+    if status == 400:
+        for answer in (whole, streamed[1].partition("data: ")[2].partition("\n")[0]):
+            assert SCHEMA_REFUSED.search(failure_of_body(400, answer.encode()).message)
+
+
+def test_strict_functions_that_may_be_called(server: ModelServer, dialect: Dialect) -> None:
+    assert dialect.honours_strict
+    city = {"type": "object", "properties": {"city": {"type": "string", "enum": ["Oslo"]}}, "required": ["city"]}
+    function = {**WEATHER, "parameters": city}
+    (strict,) = stream(server, messages=said("weather in Paris"), tools=tools(function, strict=True)).calls()
+    assert strict == ("get_weather", '{"city": "Oslo"}')
+    (other,) = stream(server, messages=said("weather in Paris"), tools=tools(function)).calls()
+    assert (other == strict) is (server.name == "llama-server")
+
+
+def test_a_required_call(server: ModelServer, dialect: Dialect) -> None:
+    answer = stream(server, tools=tools(WEATHER, TIME, strict=True), tool_choice="required", max_tokens=100)
+    assert bool(answer.calls()) is dialect.honours_required
+    assert (answer.text == "") is dialect.honours_required
+
+
+def test_efforts(server: ModelServer, dialect: Dialect) -> None:
+    for effort in dialect.efforts:
+        assert refusal_of(server, reasoning_effort=effort, max_tokens=1) is None
+    assert dialect.thinking_switch
+    assert refusal_of(server, chat_template_kwargs={"enable_thinking": False}, max_tokens=1) is None
+    refusal = refusal_of(server, reasoning_effort="some", max_tokens=1)
+    assert (refusal is None) is (server.name == "llama-server")
+    assert refusal is None or left_by(refusal.message, sent="some", taken=SCALE) == SCALE
 
 
 def test_a_prompt_that_is_too_long(server: ModelServer) -> None:
