@@ -4,6 +4,7 @@ chat, upstream, errors     the vocabulary, the seam, what can go wrong
 sse, wire, reading         bytes -> events -> Structs -> Chunks
 dialect, generic, vllm, …  the facts in which servers differ
 client, server, failures   HTTP, and one server over it
+faithful, imitation, …     what a server lacks: asking otherwise, looking at the answer, asking again
 member, routed, upstreams  the servers of the settings; model name -> server; failover
 demo, detect, launch       a built-in model; what runs here; starting one
 forward, doctor            requests passed through untouched; what a server can do
