@@ -8,7 +8,7 @@ from proxy.runs.lifecycle import Trigger, advance
 from proxy.runs.progress import RunProgress
 from proxy.schema.events import Event, RunChanged, StepChanged
 from proxy.schema.runs import Run, ToolOutput
-from proxy.schema.steps import FunctionToolCall, RunStep, StepToolCall, ToolCallsDetails
+from proxy.schema.steps import FunctionCallDetails, RunStep, StepToolCall, ToolCallsDetails
 
 
 def mismatch(run: Run, outputs: Sequence[ToolOutput]) -> str | None:
@@ -45,6 +45,6 @@ def _calls(step: RunStep) -> list[StepToolCall]:
 
 
 def _answered(call: StepToolCall, outputs: Mapping[str, str]) -> StepToolCall:
-    if isinstance(call, FunctionToolCall) and call.id in outputs:
+    if isinstance(call.function, FunctionCallDetails) and call.id in outputs:
         return replace(call, function=replace(call.function, output=outputs[call.id]))
     return call

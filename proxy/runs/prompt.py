@@ -12,7 +12,7 @@ import msgspec
 from adapters import chat
 from proxy.schema.messages import ImageFileContent, ImageURLContent, Message, RefusalContent, TextContent
 from proxy.schema.runs import Run
-from proxy.schema.steps import FunctionToolCall, MessageCreationDetails, RunStep, ToolCallsDetails
+from proxy.schema.steps import FunctionCallDetails, MessageCreationDetails, RunStep, ToolCallsDetails
 from proxy.schema.tools import FunctionChoice, FunctionTool, JSONObjectFormat, JSONSchemaFormat
 
 
@@ -106,22 +106,20 @@ def _this_run(steps: Sequence[RunStep], own_messages: Mapping[str, Message]) -> 
                 message = own_messages.get(creation.message_id)
                 said = None if message is None else text_of(message)
             case ToolCallsDetails(tool_calls=calls) if step.status == "completed":
-                made = [call for call in calls if isinstance(call, FunctionToolCall)]
-                yield chat.AssistantMessage(content=said or None, tool_calls=tuple(_call(call) for call in made))
+                made = [(call.id, call.function) for call in calls if isinstance(call.function, FunctionCallDetails)]
+                yield chat.AssistantMessage(content=said or None, tool_calls=tuple(_call(*call) for call in made))
                 said = None
-                for call in made:
-                    yield chat.ToolMessage(tool_call_id=call.id, content=call.function.output or "")
+                for id, function in made:
+                    yield chat.ToolMessage(tool_call_id=id, content=function.output or "")
             case _:
                 continue
     if said is not None:
         yield chat.AssistantMessage(content=said)
 
 
-def _call(call: FunctionToolCall) -> chat.ToolCall:
-    return chat.ToolCall(
-        id=call.id,
-        function=chat.FunctionCall(name=call.function.name, arguments=_json_object(call.function.arguments)),
-    )
+def _call(id: str, function: FunctionCallDetails) -> chat.ToolCall:
+    arguments = _json_object(function.arguments)
+    return chat.ToolCall(id=id, function=chat.FunctionCall(name=function.name, arguments=arguments))
 
 
 def _json_object(arguments: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from adapters.chat import ToolCallFragment
 from proxy.schema.events import FunctionCallDelta, FunctionDelta
 from proxy.schema.runs import CalledFunction, RequiredToolCall
-from proxy.schema.steps import FunctionCallDetails, FunctionToolCall
+from proxy.schema.steps import FunctionCallDetails, StepToolCall
 
 
 class _Call:
@@ -63,10 +63,11 @@ class ToolCalls:
                 call.arguments.append("{}")
                 yield FunctionCallDelta(index=call.index, function=FunctionDelta(arguments="{}"))
 
-    def for_step(self) -> list[FunctionToolCall]:
+    def for_step(self) -> list[StepToolCall]:
         return [
-            FunctionToolCall(
+            StepToolCall(
                 id=call.id,
+                type="function",
                 function=FunctionCallDetails(name=call.name, arguments="".join(call.arguments)),
             )
             for call in self._calls.values()

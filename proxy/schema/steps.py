@@ -19,19 +19,9 @@ class FunctionCallDetails(_Answer, frozen=True, kw_only=True):
     output: str | None = None
 
 
-class FunctionToolCall(_Answer, frozen=True, tag="function", kw_only=True):
-    id: str
-    function: FunctionCallDetails
-
-
 class CodeInterpreterCallDetails(_Answer, frozen=True, kw_only=True):
     input: str
     outputs: list[dict[str, Any]] = []
-
-
-class CodeInterpreterToolCall(_Answer, frozen=True, tag="code_interpreter", kw_only=True):
-    id: str
-    code_interpreter: CodeInterpreterCallDetails
 
 
 class FileSearchCallDetails(_Answer, frozen=True, kw_only=True):
@@ -39,12 +29,17 @@ class FileSearchCallDetails(_Answer, frozen=True, kw_only=True):
     results: list[dict[str, Any]] | UnsetType = UNSET
 
 
-class FileSearchToolCall(_Answer, frozen=True, tag="file_search", kw_only=True):
+class StepToolCall(_Answer, frozen=True, kw_only=True):
+    """A call of any kind: the key with the name of its type holds the rest.
+
+    One Struct for all, because msgspec writes the tag of a union first, and the real service wrote `id` first.
+    """
+
     id: str
-    file_search: FileSearchCallDetails
-
-
-StepToolCall = FunctionToolCall | CodeInterpreterToolCall | FileSearchToolCall
+    type: Literal["function", "code_interpreter", "file_search"]
+    function: FunctionCallDetails | UnsetType = UNSET
+    code_interpreter: CodeInterpreterCallDetails | UnsetType = UNSET
+    file_search: FileSearchCallDetails | UnsetType = UNSET
 
 
 class MessageCreation(_Answer, frozen=True, kw_only=True):

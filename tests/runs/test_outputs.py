@@ -6,7 +6,7 @@ from proxy.runs.inputs import Ended, Started
 from proxy.runs.outputs import accept, mismatch
 from proxy.schema.events import RunChanged, StepChanged
 from proxy.schema.runs import RunStatus, ToolOutput, Usage
-from proxy.schema.steps import FunctionToolCall, ToolCallsDetails
+from proxy.schema.steps import FunctionCallDetails, ToolCallsDetails
 from tests.runs.conftest import Play, Played, finish, fragment, names
 
 
@@ -48,8 +48,9 @@ def test_outputs_complete_the_step_and_queue_the_run(waiting: Played) -> None:
     assert isinstance(completed, StepChanged)
     assert isinstance(queued, RunChanged)
     assert isinstance(completed.step.step_details, ToolCallsDetails)
-    calls = [call for call in completed.step.step_details.tool_calls if isinstance(call, FunctionToolCall)]
-    assert [call.function.output for call in calls] == ["", "two"]
+    given_calls = completed.step.step_details.tool_calls
+    functions = [call.function for call in given_calls if isinstance(call.function, FunctionCallDetails)]
+    assert [function.output for function in functions] == ["", "two"]
     assert completed.step.completed_at == 20
     assert completed.step.usage == Usage(prompt_tokens=5, completion_tokens=5, total_tokens=10)
     assert (queued.run.status, queued.run.required_action) == (RunStatus.QUEUED, None)

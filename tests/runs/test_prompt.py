@@ -9,10 +9,10 @@ from proxy.schema.messages import ImageFile, ImageFileContent, ImageURL, ImageUR
 from proxy.schema.runs import Run
 from proxy.schema.steps import (
     FunctionCallDetails,
-    FunctionToolCall,
     MessageCreation,
     MessageCreationDetails,
     RunStep,
+    StepToolCall,
     ToolCallsDetails,
 )
 from proxy.schema.tools import (
@@ -43,7 +43,11 @@ def step(n: int, *calls: tuple[str, str, str | None], message_id: str | None = N
     else:
         details = ToolCallsDetails(
             tool_calls=[
-                FunctionToolCall(id=id, function=FunctionCallDetails(name="get_weather", arguments=args, output=output))
+                StepToolCall(
+                    id=id,
+                    type="function",
+                    function=FunctionCallDetails(name="get_weather", arguments=args, output=output),
+                )
                 for id, args, output in calls
             ]
         )

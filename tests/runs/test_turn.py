@@ -13,7 +13,7 @@ from proxy.runs.turn import Turn
 from proxy.schema.events import StepChanged, StepDelta
 from proxy.schema.messages import RefusalContent, TextContent
 from proxy.schema.runs import LastError, RunStatus, Usage
-from proxy.schema.steps import FunctionToolCall, MessageCreationDetails, ToolCallsDetails
+from proxy.schema.steps import FunctionCallDetails, MessageCreationDetails, ToolCallsDetails
 from tests.runs.conftest import Play, Played, counting_ids, finish, fragment, names, new_run, said
 
 STEP_AND_MESSAGE = ["run.step.created", "run.step.in_progress", "message.created", "message.in_progress"]
@@ -93,7 +93,8 @@ def test_parallel_calls_share_one_step_and_end_the_turn(play: Play) -> None:
     ]
     step = played.steps["step_1"]
     assert isinstance(step.step_details, ToolCallsDetails)
-    assert [c.function.output for c in step.step_details.tool_calls if isinstance(c, FunctionToolCall)] == [None, None]
+    functions = [c.function for c in step.step_details.tool_calls if isinstance(c.function, FunctionCallDetails)]
+    assert [function.output for function in functions] == [None, None]
     assert (step.status, step.usage, played.run.usage) == ("in_progress", None, None)
     assert played.turn.progress.open_step_usage == Usage(prompt_tokens=30, completion_tokens=20, total_tokens=50)
     assert played.run.expires_at == 605

@@ -55,7 +55,9 @@ def recorded() -> list[Any]:
 def says_all_of(ours: Any, theirs: Any) -> bool:
     """Whether all of `theirs` is in `ours`, which may say more: objects of 2024 had fewer keys than those of 2025."""
     if isinstance(theirs, dict):
-        return isinstance(ours, dict) and all(k in ours and says_all_of(ours[k], v) for k, v in theirs.items())
+        if not isinstance(ours, dict) or [key for key in ours if key in theirs] != list(theirs):
+            return False  # a key is missing, or their order is another
+        return all(says_all_of(ours[key], value) for key, value in theirs.items())
     if isinstance(theirs, list):
         return len(ours) == len(theirs) and all(map(says_all_of, ours, theirs))
     return bool(ours == theirs)
