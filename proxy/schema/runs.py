@@ -133,12 +133,12 @@ class TruncationStrategyInput(_Request, frozen=True, kw_only=True):
     last_messages: Annotated[int, Meta(ge=1)] | None = None
 
 
-class CreateRun(_Request, frozen=True, kw_only=True):
+class RunOptions(_Request, frozen=True, kw_only=True):
+    """What a run may be created with, with or without its thread."""
+
     assistant_id: str
     model: ModelName | None = None
     instructions: Instructions | None = None
-    additional_instructions: Instructions | None = None
-    additional_messages: list[CreateMessage] | None = None
     tools: ToolInputs | None = None
     metadata: Metadata | None = None
     temperature: Temperature | None = None
@@ -154,24 +154,14 @@ class CreateRun(_Request, frozen=True, kw_only=True):
     reasoning_effort: ReasoningEffort | None = None
 
 
-class CreateThreadAndRun(_Request, frozen=True, kw_only=True):
-    assistant_id: str
+class CreateRun(RunOptions, frozen=True, kw_only=True):
+    additional_instructions: Instructions | None = None
+    additional_messages: list[CreateMessage] | None = None
+
+
+class CreateThreadAndRun(RunOptions, frozen=True, kw_only=True):
     thread: CreateThread | None = None
-    model: ModelName | None = None
-    instructions: Instructions | None = None
-    tools: ToolInputs | None = None
     tool_resources: ToolResourcesInput | None = None
-    metadata: Metadata | None = None
-    temperature: Temperature | None = None
-    top_p: TopP | None = None
-    stream: bool | None = None
-    max_prompt_tokens: Annotated[int, Meta(ge=256)] | None = None
-    max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
-    truncation_strategy: TruncationStrategyInput | None = None
-    tool_choice: ToolChoice | None = None
-    parallel_tool_calls: bool | None = None
-    response_format: ResponseFormat | None = None
-    reasoning_effort: ReasoningEffort | None = None
 
 
 class ModifyRun(_Request, frozen=True, kw_only=True):
