@@ -197,11 +197,13 @@ class Drive:
 
     async def _prepare(self, route: Route) -> Prepared | None:
         """Read what the prompt is made of, in one hop; None when the run is gone, or was ended meanwhile."""
-        # What its earlier turns used is known once the run is read, and can only lower this.
+        # What its earlier turns used is known once the run is read: of the answer's tokens, all but one at most.
+        context, tools = route.context_length, bool(self.run.tools)
         most = budget(
-            route.context_length,
+            context,
             max_prompt_tokens=self.run.max_prompt_tokens,
-            answer_tokens=self.run.max_completion_tokens,
+            answer_tokens=None if self.run.max_completion_tokens is None else 1,
+            tools=tools,
         )
         material = await self._parts.store.read(lambda db: load(db, self.run.id, budget=most))
         if material is None:
@@ -211,7 +213,7 @@ class Drive:
         if material.run.status is not RunStatus.QUEUED:
             return None
         left = tokens_left(material.run, material.progress)
-        room = budget(route.context_length, max_prompt_tokens=left.prompt, answer_tokens=left.completion)
+        room = budget(context, max_prompt_tokens=left.prompt, answer_tokens=left.completion, tools=tools)
         fitted = await self._interruptibly(fit(material, route, budget=room, answer_tokens=left.completion))
         if fitted.window_start is not None or fitted.counted:
             await self._parts.store.write(lambda db: remember(db, material, fitted))

@@ -1,6 +1,6 @@
 """Reading what a run's next prompt is made of, at a cost that the window sets and the thread's length does not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from adapters import Route
+from proxy.runs import truncation
 from proxy.runs.progress import RunProgress, decode_progress
 from proxy.runs.prompt import text_of
 from proxy.runs.truncation import IMAGE_TOKENS, TEMPLATE_TOKENS, Weighed, choose, most_tokens
@@ -112,13 +113,13 @@ async def fit(material: Material, route: Route, *, budget: int | None, answer_to
     newest_first = material.newest_first
     most = _most(material)
     context = route.context_length
+    of_context = truncation.budget(
+        context, max_prompt_tokens=None, answer_tokens=answer_tokens, tools=bool(material.run.tools)
+    )
     answer_fits = answer_tokens is None or context is None or most + answer_tokens <= context
     if (budget is None or (material.reaches_start and most <= budget)) and answer_fits:
         return Fitted(kept=newest_first[::-1], window_start=None, fits=True, counted={}, answer_tokens=answer_tokens)
-    counted = await _count(newest_first, route)
-    fixed_texts = _fixed_texts(material)
-    counts = await route.upstream.count_tokens(route.model, fixed_texts) if fixed_texts else ()
-    fixed = sum(counts) + TEMPLATE_TOKENS * len(fixed_texts)
+    counted, fixed = await _count(material, route)
     weights = [
         Weighed(seq=stored.seq, tokens=_tokens(stored, counted) + _image_tokens(stored.message))
         for stored in newest_first
@@ -128,6 +129,7 @@ async def fit(material: Material, route: Route, *, budget: int | None, answer_to
         budget=None if budget is None else budget - fixed,
         reaches_start=material.reaches_start,
         slides=_slides(material.run),
+        lasts=budget == of_context,
     )
     used = fixed + sum(weight.tokens for weight in weights[: window.kept])
     if answer_tokens is not None and context is not None:
@@ -162,7 +164,17 @@ def _slides(run: Run) -> bool:
 
 def _most(material: Material) -> int:
     said = sum(most_tokens(text_of(stored.message)) + _image_tokens(stored.message) for stored in material.newest_first)
-    return said + sum(most_tokens(text) for text in _fixed_texts(material))
+    return said + sum(most_tokens(text) for text in _fixed_texts(material)) + TEMPLATE_TOKENS
+
+
+async def _count(material: Material, route: Route) -> tuple[dict[str, int], int]:
+    """The tokens of messages that nobody had counted, by id, and of all that stays in the prompt."""
+    unknown = [stored.message for stored in material.newest_first if stored.tokens is None]
+    texts = [*(text_of(message) for message in unknown), *_fixed_texts(material)]
+    counts = [count + TEMPLATE_TOKENS for count in await route.upstream.count_tokens(route.model, texts)]
+    of_messages, of_fixed = counts[: len(unknown)], counts[len(unknown) :]
+    counted = {message.id: count for message, count in zip(unknown, of_messages, strict=True)}
+    return counted, sum(of_fixed) + TEMPLATE_TOKENS
 
 
 def _fixed_texts(material: Material) -> list[str]:
@@ -170,20 +182,13 @@ def _fixed_texts(material: Material) -> list[str]:
     run = material.run
     texts = [run.instructions] if run.instructions else []
     if run.tools:
-        texts.append(msgspec.json.encode(run.tools).decode())
+        # With a space after each colon and comma, as templates write it.
+        texts.append(msgspec.json.format(msgspec.json.encode(run.tools), indent=0).decode())
     texts.extend(text_of(message) for message in material.own_messages.values())
     texts.extend(
         msgspec.json.encode(step.step_details).decode() for step in material.steps if step.type == "tool_calls"
     )
     return texts
-
-
-async def _count(newest_first: Sequence[StoredMessage], route: Route) -> dict[str, int]:
-    unknown = [stored.message for stored in newest_first if stored.tokens is None]
-    if not unknown:
-        return {}
-    counts = await route.upstream.count_tokens(route.model, [text_of(message) for message in unknown])
-    return {message.id: count + TEMPLATE_TOKENS for message, count in zip(unknown, counts, strict=True)}
 
 
 def _tokens(stored: StoredMessage, counted: Mapping[str, int]) -> int:

@@ -27,6 +27,10 @@ TEMPLATE_TOKENS: Final = 8
 """What a chat template adds around one message; an upper estimate over the templates of common models. What it puts
 at the prompt's end, for the answer to go on from, counts as a message."""
 
+TOOLS_TOKENS: Final = 200
+"""What templates tell a model about calling tools, beside the tools; an upper estimate likewise. It is taken off the
+context only: a client's own budget is not used up by what may be."""
+
 IMAGE_TOKENS: Final = 1_000
 """An image's share of the prompt: servers differ widely, and none says so before it has the image."""
 
@@ -53,7 +57,7 @@ def choose(
     The newest message is kept whatever it weighs: a prompt without it would answer nothing. Unless the budget `lasts`,
     the window begins for this prompt only, at a place that the next one will choose again if it can.
     """
-    if budget is None:
+    if budget is None or not newest_first:
         return Window(kept=len(newest_first), start=None)
     if reaches_start and sum(weight.tokens for weight in newest_first) <= budget:
         return Window(kept=len(newest_first), start=None)
@@ -62,10 +66,9 @@ def choose(
         return Window(kept=most, start=None)
     fewest = _fitting(newest_first, int(budget * KEPT_SHARE))
     if lasts:
-        return Window(kept=fewest, start=newest_first[fewest - 1].seq if fewest else None)
+        return Window(kept=fewest, start=newest_first[fewest - 1].seq)
     # Of all places where it may begin, the same one wins until it has fallen out, with nothing to be kept meanwhile.
-    places = range(min(fewest, most), most + 1) or (0,)
-    return Window(kept=min(places, key=lambda kept: _lot(newest_first[kept - 1].seq)), start=None)
+    return Window(kept=min(range(fewest, most + 1), key=lambda kept: _lot(newest_first[kept - 1].seq)), start=None)
 
 
 def _fitting(newest_first: Sequence[Weighed], room: int) -> int:
@@ -79,8 +82,10 @@ def _fitting(newest_first: Sequence[Weighed], room: int) -> int:
 
 
 def _lot(seq: int) -> int:
-    """A number that a message always draws, as if by chance (Knuth's multiplicative hash)."""
-    return seq * 2_654_435_761 % 2**32
+    """What a message always draws, and nobody could have guessed from those of its neighbours (MurmurHash3's end)."""
+    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
+        seq = (seq ^ (seq >> 33)) * factor % 2**64
+    return seq ^ (seq >> 33)
 
 
 def most_tokens(text: str) -> int:
@@ -88,13 +93,16 @@ def most_tokens(text: str) -> int:
     return len(text.encode()) + TEMPLATE_TOKENS
 
 
-def budget(context_length: int | None, *, max_prompt_tokens: int | None, answer_tokens: int | None) -> int | None:
-    """Tokens for the whole prompt; None where nothing bounds it."""
+def budget(
+    context_length: int | None, *, max_prompt_tokens: int | None, answer_tokens: int | None, tools: bool = False
+) -> int | None:
+    """Tokens for the whole prompt; None where nothing bounds it. `tools`: whether any are in it."""
     bounds = []
     if max_prompt_tokens is not None:
         bounds.append(max_prompt_tokens)
     if context_length is not None:
         # Without a wish of the client's, a quarter of a small context, and at most 4,096 tokens, are left to answer in.
         reserved = min(context_length // 4, 4_096)
-        bounds.append(context_length - min(answer_tokens or reserved, context_length // 2))
+        markup = min(TOOLS_TOKENS, context_length // 8) if tools else 0
+        bounds.append(context_length - markup - min(answer_tokens or reserved, context_length // 2))
     return min(bounds, default=None)

@@ -17,17 +17,47 @@ def test_while_everything_fits_nothing_moves() -> None:
     assert window == Window(kept=3, start=None)
 
 
-def test_when_it_does_not_fit_the_start_jumps_to_seventy_percent() -> None:
+def test_when_it_does_not_fit_the_start_jumps_to_half() -> None:
     window = choose(weights(*[10] * 11), budget=100, reaches_start=True, slides=False)
-    assert window == Window(kept=7, start=5)
+    assert window == Window(kept=5, start=7)
 
 
 def test_a_part_that_was_read_is_enough_to_jump() -> None:
-    assert choose(weights(*[10] * 11), budget=100, reaches_start=False, slides=False).kept == 7
+    assert choose(weights(*[10] * 11), budget=100, reaches_start=False, slides=False).kept == 5
 
 
 def test_a_client_s_own_wish_slides() -> None:
     assert choose(weights(*[10] * 11), budget=100, reaches_start=True, slides=True) == Window(kept=10, start=None)
+
+
+def test_a_budget_of_one_run_moves_nothing_for_the_others() -> None:
+    window = choose(weights(*[10] * 11), budget=100, reaches_start=True, slides=False, lasts=False)
+    assert window.start is None
+    assert 5 <= window.kept <= 10
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(50, 300))
+def test_prompts_of_one_budget_begin_at_the_same_place_or_later(tokens: list[int], bound: int) -> None:
+    """Although nothing is kept between them; and where they begin elsewhere, they had to, or a better place came up."""
+    begins = [
+        choose(weights(*tokens[:said][::-1]), budget=bound, reaches_start=True, slides=False, lasts=False)
+        for said in range(1, len(tokens) + 1)
+    ]
+    firsts = [said - window.kept for said, window in enumerate(begins, start=1)]
+    assert firsts == sorted(firsts)
+
+
+def test_a_budget_of_one_run_holds_the_beginning_for_many_turns() -> None:
+    """120 turns of 20 tokens in 1,000, with nothing kept between them."""
+    firsts = {
+        said - choose(weights(*[20] * said), budget=1000, reaches_start=True, slides=False, lasts=False).kept
+        for said in range(1, 121)
+    }
+    assert len(firsts) <= 10
+
+
+def test_nothing_to_choose_from() -> None:
+    assert choose([], budget=-1, reaches_start=True, slides=False) == Window(kept=0, start=None)
 
 
 def test_without_a_bound_all_is_kept() -> None:
@@ -68,6 +98,13 @@ def test_after_a_jump_many_turns_fit_before_the_next() -> None:
 )
 def test_the_budget(context: int | None, prompt: int | None, answer: int | None, expected: int | None) -> None:
     assert budget(context, max_prompt_tokens=prompt, answer_tokens=answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("context", "prompt", "expected"), [(8_000, None, 5_800), (800, None, 500), (8_000, 300, 300), (None, 300, 300)]
+)
+def test_tools_take_some_of_the_context(context: int | None, prompt: int | None, expected: int) -> None:
+    assert budget(context, max_prompt_tokens=prompt, answer_tokens=None, tools=True) == expected
 
 
 @given(st.text())
