@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import deltas, first_token, prompts, requests, starting
+from bench import deltas, first_token, prefix, prompts, requests, starting
 from bench.figures import HEADING, Row, row
 from bench.machine import Machine, Others, this_machine
 from bench.processes import ROOT
@@ -19,6 +19,7 @@ MEASUREMENTS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "deltas": deltas.measure,
     "streams": deltas.streams,
     "prompt": prompts.measure,
+    "prefix": prefix.measure,
     "lists": requests.lists,
     "passthrough": requests.passthrough,
     "commits": requests.commits,
@@ -35,24 +36,28 @@ def main() -> int:
         "--directory", type=Path, default=ROOT / "build", metavar="DIR", help="whose disk is measured (./build)"
     )
     parser.add_argument("--profile", type=Path, metavar="FILE", help="run our server under cProfile, for its numbers")
+    parser.add_argument("--live", choices=prefix.REAL, help="measure `prefix` on this real server with a tiny model")
     arguments = parser.parse_args()
     sizes = TINY if arguments.tiny else Sizes()
     arguments.directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.directory, prefix="bench-") as directory:
-        machine, rows = run(arguments.name or list(MEASUREMENTS), sizes, Path(directory), arguments.profile)
+        names = arguments.name or list(MEASUREMENTS)
+        machine, rows = run(names, sizes, Path(directory), arguments.profile, live=arguments.live)
     if arguments.json is not None:
         report = msgspec.json.encode({"machine": machine, "rows": rows})
         arguments.json.write_bytes(msgspec.json.format(report, indent=2) + b"\n")
     return 0
 
 
-def run(names: Sequence[str], sizes: Sizes, directory: Path, profile: Path | None) -> tuple[Machine, list[Row]]:
+def run(
+    names: Sequence[str], sizes: Sizes, directory: Path, profile: Path | None, *, live: str | None = None
+) -> tuple[Machine, list[Row]]:
     machine = this_machine(directory)
     for field in machine.__struct_fields__:
         print(f"{field}: {getattr(machine, field)}")
     print(f"\n{HEADING}", flush=True)
     rows = []
-    with prepared(sizes, directory, profile=profile) as setting:
+    with prepared(sizes, directory, profile=profile, live=live) as setting:
         for name in names:
             for each in _measured(name, setting):
                 print(each.line(), flush=True)

@@ -36,6 +36,14 @@ def upstream(models: Sequence[str]) -> Iterator[Server]:
 
 
 @contextmanager
+def scripted(*, context: int) -> Iterator[Server]:
+    """A model server that says again what it is asked, and counts a token for each word as vLLM would count its own."""
+    command = ["-m", "tests.scripted_upstream", "--flavour", "vllm", "--context", str(context)]
+    with _running(command, said=r"(http://\S+)") as server:
+        yield server
+
+
+@contextmanager
 def ours(upstream: str, *, data: Path, profile: Path | None = None) -> Iterator[Server]:
     """`run.py serve`; with `profile`, under cProfile, which is left there at the end."""
     profiler = [] if profile is None else ["-m", "cProfile", "-o", str(profile)]

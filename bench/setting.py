@@ -11,6 +11,7 @@ from bench import processes
 from bench.processes import Server
 from bench.scripts import Script
 from bench.wire import Connection
+from proxy.runs.truncation import KEPT_SHARE
 
 TOKEN_EVERY_MS = 20
 QUESTION = "What is the capital of France?"
@@ -29,6 +30,7 @@ class Sizes(Struct, frozen=True, kw_only=True):
     pages: int = 500
     passed: int = 200
     creates: int = 3_000
+    turns: int = 500
     clients: tuple[int, ...] = (1, 16, 64)
 
 
@@ -45,6 +47,7 @@ TINY = Sizes(
     pages=3,
     passed=2,
     creates=6,
+    turns=8,
     clients=(1, 2),
 )
 """For a look at whether it works; the figures mean nothing."""
@@ -60,12 +63,16 @@ def text_of(number: int) -> str:
 def context_for(messages: int) -> int:
     """A context whose prompts hold about so many messages of `text_of`: the window that is left after it was moved."""
     tokens = messages * 60
-    return round(tokens / 0.7 / 0.75)
+    return round(tokens / KEPT_SHARE / 0.75)
 
 
 class Setting:
-    def __init__(self, sizes: Sizes, directory: Path, upstream: Server, server: Server) -> None:
+    def __init__(
+        self, sizes: Sizes, directory: Path, upstream: Server, server: Server, *, live: str | None = None
+    ) -> None:
         self.sizes = sizes
+        self.live = live
+        """The real model server that measurements are to use which can."""
         self.directory = directory
         self.upstream = upstream
         self.server = server
@@ -100,14 +107,16 @@ def scripts(sizes: Sizes) -> dict[str, Script]:
 
 
 @contextmanager
-def prepared(sizes: Sizes, directory: Path, *, profile: Path | None = None) -> Iterator[Setting]:
+def prepared(
+    sizes: Sizes, directory: Path, *, profile: Path | None = None, live: str | None = None
+) -> Iterator[Setting]:
     """Both servers, running."""
     models = [script.name for script in scripts(sizes).values()]
     with (
         processes.upstream(models) as upstream,
         processes.ours(upstream.url, data=directory / "data", profile=profile) as server,
     ):
-        setting = Setting(sizes, directory, upstream, server)
+        setting = Setting(sizes, directory, upstream, server, live=live)
         try:
             yield setting
         finally:
