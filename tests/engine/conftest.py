@@ -214,7 +214,7 @@ async def a_process(
 
     `meddled` may stand between the engine and the store.
     """
-    address = UpstreamSettings(url=upstream.url, dialect="generic", **server)
+    address = UpstreamSettings(**{"url": upstream.url, "dialect": upstream.flavour} | server)
     settings = Settings(data=str(directory), upstreams=[address], runs=runs or RunSettings())
     store = await Store.open(directory, clock)
     upstreams: Upstreams = await open_upstreams(settings)
