@@ -234,6 +234,7 @@ class Drive:
                 fewer = halved(prepared.material, prepared.fitted)
                 if self._answered or fewer is None:
                     raise
+                log.warning("run %s: its prompt is longer than was counted, its newer half is tried", self.run.id)
                 await self._parts.store.write(lambda db: remember(db, prepared.material, fewer))
                 await self._listen(replace(prepared, fitted=fewer), route, started)
         finally:
