@@ -18,6 +18,7 @@ from proxy.engine import Engine, Follower
 from proxy.operations import messages as message_operations
 from proxy.operations import runs as operations
 from proxy.schema.messages import CreateMessage, Message, TextContent
+from proxy.schema.pages import ListParams
 from proxy.schema.runs import CreateRun, Run, RunStatus, SubmitToolOutputsToRun, ToolOutput
 from proxy.schema.steps import RunStep
 from proxy.schema.threads import Thread
@@ -99,10 +100,10 @@ class World:
         body = CreateRun(assistant_id=await self.assistant_id(), stream=True, **given)
         follower = await operations.create_run(self.services, project=HOME, thread_id=thread.id, body=body)
         assert isinstance(follower, Follower)
-        state = await self.store.read(lambda db: threads.thread_state(db, HOME, thread.id))
-        assert state is not None
-        assert state.active_run is not None
-        return state.active_run, follower
+        # Not by the thread's lock: the run may have ended by now.
+        newest = await self.store.read(lambda db: runs.list_runs(db, HOME, thread.id, ListParams(limit=1)))
+        assert newest.first_id is not None
+        return newest.first_id, follower
 
     async def until_rest(self, run: Run | str) -> Run:
         """Follow a run from its first frame to where it rests for the first time, then read what is stored."""
