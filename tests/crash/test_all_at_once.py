@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
-from tests.crash.clients import LOST, RESTS, Client, Conversation, Refused
+from tests.crash.clients import LOST, POLL_SECONDS, RESTS, Client, Conversation, Refused
 from tests.crash.test_crash import check_acknowledged, every
 from tests.processes import Server
 
@@ -24,13 +24,15 @@ class Hand:
         self.conversation = Conversation(number, lot)
         self.cancels = lot.random() < 0.3
         self.leaves = lot.random() < 0.3
-        self.moment = lot.uniform(0, 0.4)
+        self.moment = lot.uniform(0, 0.3)
         self.cancelled = False
         """A cancel was acknowledged."""
 
     async def go(self, url: str) -> None:
         async with aiohttp.ClientSession() as session, aiohttp.ClientSession() as other:
             talking = asyncio.ensure_future(self.conversation.go(Client(session, url, lambda: None)))
+            while self.conversation.run is None and not talking.done():  # noqa: ASYNC110 - as it polls
+                await asyncio.sleep(POLL_SECONDS)
             await asyncio.wait([talking], timeout=self.moment)
             if self.cancels and self.conversation.run is not None:
                 with suppress(Refused, *LOST):  # refused where it was over already
@@ -80,7 +82,10 @@ async def test_fifty_runs_with_everything_at_once(tmp_path: Path, slow_model: st
     try:
         await asyncio.to_thread(server.start)
         going = [asyncio.ensure_future(hand.go(server.url)) for hand in hands]
-        await asyncio.wait(going, timeout=lot.uniform(0.1, 0.6))
+        async with asyncio.timeout(30):
+            while sum(hand.conversation.run is not None for hand in hands) < RUNS // 3:  # noqa: ASYNC110 - as it polls
+                await asyncio.sleep(POLL_SECONDS)
+        await asyncio.wait(going, timeout=lot.uniform(0, 0.5))
         await asyncio.to_thread(server.kill)
         await asyncio.gather(*going)
         for _ in range(KILLS - 1):
@@ -94,5 +99,5 @@ async def test_fifty_runs_with_everything_at_once(tmp_path: Path, slow_model: st
         await asyncio.to_thread(server.end)
     begun = [hand for hand in hands if hand.conversation.run is not None]
     print(f"{len(begun)} of {RUNS} had begun, {sum(hand.cancelled for hand in hands)} were cancelled")
-    assert begun
+    assert len(begun) >= RUNS // 3
     assert not [line for line in server.said if "ERROR" in line or "Traceback" in line]
