@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from proxy.schema.assistants import Assistant
+from proxy.schema.files import FileObject, Upload, UploadPart
 from proxy.schema.messages import Content, Message, Text, TextContent
 from proxy.schema.runs import Run
 from proxy.schema.steps import MessageCreation, MessageCreationDetails, RunStep
@@ -64,6 +65,35 @@ def a_step(**given: Any) -> RunStep:
         "step_details": MessageCreationDetails(message_creation=MessageCreation(message_id="msg_of_tests")),
     }
     return RunStep(**defaults | given)
+
+
+def a_file(**given: Any) -> FileObject:
+    defaults: dict[str, Any] = {
+        "id": f"file-{next(_numbers):022d}",
+        "purpose": "assistants",
+        "filename": "notes.txt",
+        "bytes": 5,
+        "created_at": AT,
+    }
+    return FileObject(**defaults | given)
+
+
+def an_upload(**given: Any) -> Upload:
+    defaults: dict[str, Any] = {
+        "id": f"upload_{next(_numbers):032x}",
+        "bytes": 5,
+        "created_at": AT,
+        "filename": "notes.txt",
+        "purpose": "assistants",
+        "status": "pending",
+        "expires_at": AT + 3600,
+    }
+    return Upload(**defaults | given)
+
+
+def a_part(upload_id: str, **given: Any) -> UploadPart:
+    defaults: dict[str, Any] = {"id": f"part_{next(_numbers):032x}", "created_at": AT, "upload_id": upload_id}
+    return UploadPart(**defaults | given)
 
 
 def a_key(**given: Any) -> KeyRow:

@@ -5,8 +5,9 @@ A map, in reading order:
 - `database.py` is the seam: the three verbs of a `Connection`, the two transactions of a `Database`, and what can fail.
 - `sqlite.py` is the driver, and the home of the group commit.
 - `migrations/` holds the schema in numbered steps; a database from a newer version is refused.
-- `assistants.py threads.py messages.py runs.py steps.py keys.py` are the questions, each a function of a connection, so
-  several of them make one transaction: `await store.write(work)`, where `work` is an `async def` with one parameter.
+- `assistants.py threads.py messages.py runs.py steps.py files.py uploads.py keys.py` are the questions, each a function
+  of a connection, so several make one transaction: `await store.write(work)`, where `work` is an `async def` with one
+  parameter.
 - `paging.py` is what all lists share; `documents.py` how an object and its row belong together.
 - `lock.py` keeps a second server off the data directory.
 

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from proxy.schema.assistants import Assistant
+from proxy.schema.files import FileObject, Upload, UploadPart
 from proxy.schema.messages import Message
 from proxy.schema.runs import Run
 from proxy.schema.steps import RunStep
@@ -18,6 +19,9 @@ OBJECTS: dict[str, type[msgspec.Struct]] = {
     "thread.message": Message,
     "thread.run": Run,
     "thread.run.step": RunStep,
+    "file": FileObject,
+    "upload": Upload,
+    "upload.part": UploadPart,
 }
 # What we always send, and the service sent only in later years, in streams, or never.
 OURS = {
@@ -26,6 +30,9 @@ OURS = {
     "thread.message": {"status", "incomplete_details", "incomplete_at", "completed_at", "attachments"},
     "thread.run": {"reasoning_effort", "parallel_tool_calls"},
     "thread.run.step": {"expired_at", "metadata", "completed_at"},
+    "file": {"expires_at"},
+    "upload": set[str](),
+    "upload.part": set[str](),
 }
 THEIRS = {"file_ids"}  # a leftover of the first version, in the place of `attachments` on modified messages
 

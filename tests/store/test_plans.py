@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from proxy.schema.files import ListFilesParams
 from proxy.schema.pages import ListMessagesParams, ListParams, ListThreadsParams
 from proxy.schema.runs import RunStatus
-from proxy.store import Connection, Store, assistants, keys, messages, runs, steps, threads
+from proxy.store import Connection, Store, assistants, files, keys, messages, runs, steps, threads, uploads
 from proxy.store.database import Params, Row
 from tests.builders import a_run, an_assistant
 
@@ -51,6 +52,8 @@ ORDERS = [ListParams(order="asc"), ListParams(order="desc")]
 async def test_lists_are_read_from_their_index(store: Store, params: ListParams) -> None:
     of_thread = ListMessagesParams(order=params.order)
     of_run = ListMessagesParams(order=params.order, run_id="r")
+    all_files = ListFilesParams(order=params.order)
+    some_files = ListFilesParams(order=params.order, purpose="vision")
     tagged = ListThreadsParams(order=params.order, metadata={"a": "1"})
     indexes = {
         "assistants_listed (project=?)": lambda db: assistants.list_assistants(db, "p", params),
@@ -59,6 +62,8 @@ async def test_lists_are_read_from_their_index(store: Store, params: ListParams)
         "messages_listed_by_run (run_id=?)": lambda db: messages.list_messages(db, "p", "t", of_run),
         "runs_listed (thread_id=?)": lambda db: runs.list_runs(db, "p", "t", params),
         "steps_listed (run_id=?)": lambda db: steps.list_steps(db, "p", "t", "r", params),
+        "files_listed (project=?)": lambda db: files.list_files(db, "p", all_files, now=1),
+        "files_listed_by_purpose (project=? AND purpose=?)": lambda db: files.list_files(db, "p", some_files, now=1),
     }
     for index, question in indexes.items():
         table = index.split("_")[0]
@@ -114,6 +119,22 @@ async def test_the_questions_of_the_engine_have_their_indexes(store: Store) -> N
             [f"SEARCH runs {by_id}_runs_1 (id=?)"],
         ),
         "lock": (lambda db: threads.lock_thread(db, "t", "r"), [f"SEARCH threads {by_id}_threads_1 (id=?)"]),
+        "parts": (
+            lambda db: uploads.parts_of(db, "p", "u"),
+            ["SEARCH upload_parts USING INDEX upload_parts_of (upload_id=?)"],
+        ),
+        "stale files": (
+            lambda db: files.expired_files(db, 1, 5),
+            ["SEARCH files USING INDEX files_expiring (expires_at>? AND expires_at<?)"],
+        ),
+        "stale uploads": (
+            lambda db: uploads.expired_uploads(db, 1, 5),
+            ["SEARCH uploads USING INDEX uploads_expiring (expires_at<?)"],
+        ),
+        "files": (
+            lambda db: files.find_files(db, "p", ["f", "g"], now=1),
+            [f"SEARCH files {by_id}_files_1 (id=?)"],
+        ),
         "key": (lambda db: keys.find_keys_by_hint(db, "sk-"), ["SEARCH keys USING INDEX keys_hinted (hint=?)"]),
     }
     for name, (question, plans) in expected.items():

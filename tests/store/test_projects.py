@@ -9,13 +9,14 @@ from msgspec import Struct
 
 from proxy.errors import NotFound
 from proxy.schema.assistants import Assistant
+from proxy.schema.files import FileObject, ListFilesParams, Upload, UploadPart
 from proxy.schema.messages import Message
 from proxy.schema.pages import ListMessagesParams, ListParams, ListThreadsParams, Page
 from proxy.schema.runs import Run
 from proxy.schema.steps import RunStep
 from proxy.schema.threads import Thread
-from proxy.store import Connection, Store, assistants, messages, runs, steps, threads
-from tests.builders import a_message, a_run, a_step, a_thread, an_assistant
+from proxy.store import Connection, Store, assistants, files, messages, runs, steps, threads, uploads
+from tests.builders import AT, a_file, a_message, a_part, a_run, a_step, a_thread, an_assistant, an_upload, changed
 from tests.store.conftest import AWAY, HOME, FixedClock
 
 
@@ -28,12 +29,16 @@ class House(Struct, frozen=True, kw_only=True):
     message: Message
     run: Run
     step: RunStep
+    file: FileObject
+    upload: Upload
+    part: UploadPart
 
 
 @pytest.fixture
 async def house(tmp_path: Path, clock: FixedClock) -> AsyncIterator[House]:
     thread = a_thread()
     run = a_run(thread_id=thread.id)
+    upload = an_upload()
     house = House(
         store=await Store.open(tmp_path, clock),
         assistant=an_assistant(),
@@ -41,6 +46,9 @@ async def house(tmp_path: Path, clock: FixedClock) -> AsyncIterator[House]:
         message=a_message(thread_id=thread.id),
         run=run,
         step=a_step(thread_id=thread.id, run_id=run.id),
+        file=a_file(),
+        upload=upload,
+        part=a_part(upload.id),
     )
 
     async def furnish(db: Connection) -> None:
@@ -49,6 +57,9 @@ async def house(tmp_path: Path, clock: FixedClock) -> AsyncIterator[House]:
         await messages.insert_messages(db, HOME, [house.message])
         await runs.insert_run(db, HOME, run, progress=b"{}", owner=None, lease_until=None)
         assert await steps.save_step(db, HOME, house.step)
+        await files.insert_file(db, HOME, house.file, sha256="a" * 64)
+        await uploads.insert_upload(db, HOME, upload, file_seconds=None)
+        assert await uploads.insert_part(db, HOME, house.part, bytes=5, now=AT)
 
     await house.store.write(furnish)
     yield house
@@ -83,20 +94,29 @@ QUESTIONS: dict[str, Question] = {
     "step_json": lambda db, project, at: steps.step_json(db, project, at.thread.id, at.run.id, at.step.id),
     "step_reasoning": lambda db, project, at: steps.step_reasoning(db, project, at.thread.id, at.run.id, at.step.id),
     "list_steps": lambda db, project, at: steps.list_steps(db, project, at.thread.id, at.run.id, ListParams()),
+    "find_file": lambda db, project, at: files.find_file(db, project, at.file.id, now=AT),
+    "find_files": lambda db, project, at: files.find_files(db, project, [at.file.id], now=AT),
+    "file_json": lambda db, project, at: files.file_json(db, project, at.file.id, now=AT),
+    "list_files": lambda db, project, at: files.list_files(db, project, ListFilesParams(), now=AT),
+    "delete_file": lambda db, project, at: files.delete_file(db, project, at.file.id),
+    "find_upload": lambda db, project, at: uploads.find_upload(db, project, at.upload.id),
+    "insert_part": lambda db, project, at: uploads.insert_part(db, project, a_part(at.upload.id), bytes=5, now=AT),
+    "parts_of": lambda db, project, at: uploads.parts_of(db, project, at.upload.id),
+    "close_upload": lambda db, project, at: uploads.close_upload(db, project, changed(at.upload, status="cancelled")),
 }
 
 # These bring a new object into the project that asks; those with a parent are refused below.
-INSERTS = {"insert_assistant", "insert_thread", "insert_messages", "insert_run"}
+INSERTS = {"insert_assistant", "insert_thread", "insert_messages", "insert_run", "insert_file", "insert_upload"}
 
 
 def answered(answer: object) -> bool:
-    return bool(answer.data) if isinstance(answer, Page) else answer not in (None, False)
+    return bool(answer.data) if isinstance(answer, Page) else answer not in (None, False, {}, [])
 
 
 def test_every_question_of_a_project_is_asked_here() -> None:
     asked = {
         name
-        for module in (assistants, threads, messages, runs, steps)
+        for module in (assistants, threads, messages, runs, steps, files, uploads)
         for name, function in inspect.getmembers(module, inspect.iscoroutinefunction)
         if function.__module__ == module.__name__ and "project" in inspect.signature(function).parameters
     }
