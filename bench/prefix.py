@@ -42,7 +42,7 @@ class Tokenizer:
 
     def prompt(self, body: Body) -> Prompt:
         if not self._real:
-            # As tests/scripted_upstream counts: three tokens for a message's markup, and its words.
+            # As compat_tests/scripted_upstream counts: three tokens for a message's markup, and its words.
             return [
                 token
                 for each in body["messages"]

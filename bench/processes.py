@@ -38,7 +38,7 @@ def upstream(models: Sequence[str]) -> Iterator[Server]:
 @contextmanager
 def scripted(*, context: int) -> Iterator[Server]:
     """A model server that says again what it is asked, and counts a token for each word as vLLM would count its own."""
-    command = ["-m", "tests.scripted_upstream", "--flavour", "vllm", "--context", str(context)]
+    command = ["-m", "compat_tests.scripted_upstream", "--flavour", "vllm", "--context", str(context)]
     with _running(command, said=r"(http://\S+)") as server:
         yield server
 

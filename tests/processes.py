@@ -92,7 +92,7 @@ def serving(data: Path, *upstreams: str, environ: dict[str, str] | None = None) 
 @contextmanager
 def model_server(*arguments: str) -> Iterator[str]:
     """A scripted model server that answers by rule; its address."""
-    command = [PYTHON, "-m", "tests.scripted_upstream", "--port", "0", *arguments]
+    command = [PYTHON, "-m", "compat_tests.scripted_upstream", "--port", "0", *arguments]
     process = _start(command, {}, stdout=subprocess.PIPE)
     with process:
         try:

@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 import run
+from compat_tests.scripted_upstream import scripted_upstream
 from config.loading import FLAGS
 from proxy import VERSION
 from proxy.keys import digest_of
 from tests.command_line import PLAIN, ROOT, command
-from tests.scripted_upstream import scripted_upstream
 
 
 def test_help_names_the_commands() -> None:

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from adapters.detect import identify, on_this_machine
-from tests.scripted_upstream import scripted_upstream
+from compat_tests.scripted_upstream import scripted_upstream
 
 from .recordings import recorded_json
 

@@ -7,8 +7,8 @@ import pytest
 from adapters.checks import CALL_MARKUP, CHECKS, looks_like_a_call
 from adapters.dialects import DIALECTS
 from adapters.doctor import Finding, Report, examine, render
+from compat_tests.scripted_upstream import Reply, by_rule, error, scripted_upstream, text, tool_calls
 from config.settings import UpstreamSettings
-from tests.scripted_upstream import Reply, by_rule, error, scripted_upstream, text, tool_calls
 
 from .recordings import errors
 

@@ -23,8 +23,7 @@ from adapters.errors import Broken, RateLimited, Refused, SpokeNonsense, Unfaith
 from adapters.member import Member
 from adapters.routed import RoutedUpstream
 from adapters.server import ModelServer
-from config.settings import UpstreamSettings
-from tests.scripted_upstream import (
+from compat_tests.scripted_upstream import (
     Call,
     Cut,
     Raw,
@@ -40,6 +39,7 @@ from tests.scripted_upstream import (
     text,
     tool_calls,
 )
+from config.settings import UpstreamSettings
 
 from .recordings import errors, recording
 from .test_server import answer, failure, read_into, text_of

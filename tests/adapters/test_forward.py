@@ -11,8 +11,7 @@ from aiohttp import web
 
 from adapters import Upstreams, open_upstreams
 from adapters.errors import SpokeNonsense, TimedOut, UnknownModel, Unreachable, UpstreamError
-from config.settings import Settings, UpstreamSettings
-from tests.scripted_upstream import (
+from compat_tests.scripted_upstream import (
     ScriptedUpstream,
     close_mid_stream,
     error,
@@ -21,6 +20,7 @@ from tests.scripted_upstream import (
     scripted_upstream,
     text,
 )
+from config.settings import Settings, UpstreamSettings
 
 CHAT = b'{ "model": "tiny", "stream": true,\n "messages": [{"role": "user", "content": "hello"}] }'
 

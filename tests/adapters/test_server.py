@@ -22,8 +22,7 @@ from adapters.errors import (
 )
 from adapters.server import ModelServer
 from adapters.upstream import Model
-from config.settings import UpstreamSettings
-from tests.scripted_upstream import (
+from compat_tests.scripted_upstream import (
     Cut,
     Raw,
     Reply,
@@ -40,6 +39,7 @@ from tests.scripted_upstream import (
     text,
     tool_calls,
 )
+from config.settings import UpstreamSettings
 
 from .recordings import recorded_json
 from .test_detect import a_site

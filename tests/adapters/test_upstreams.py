@@ -11,8 +11,8 @@ from adapters.chat import ChatRequest, UserMessage
 from adapters.errors import Broken, SpokeNonsense, UnknownModel, Unreachable
 from adapters.member import Member
 from adapters.upstream import Model
+from compat_tests.scripted_upstream import ScriptedUpstream, close_mid_stream, error, refuse, scripted_upstream, text
 from config.settings import ModelSettings, Settings, UpstreamSettings
-from tests.scripted_upstream import ScriptedUpstream, close_mid_stream, error, refuse, scripted_upstream, text
 
 
 class Clock:

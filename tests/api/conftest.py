@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from compat_tests.scripted_upstream import ScriptedUpstream, scripted_upstream
 from config.settings import Settings, UpstreamSettings
 from proxy.api import http_face
 from proxy.services import Services
-from tests.scripted_upstream import ScriptedUpstream, scripted_upstream
 from tests.serving import serving
 
 Client = TestClient[Any, Any]

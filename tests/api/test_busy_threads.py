@@ -8,11 +8,11 @@ import pytest
 from aiohttp import ClientResponse
 from msgspec.structs import replace
 
+from compat_tests.scripted_upstream import ScriptedUpstream, hang, text, tool_calls
 from config.settings import RunSettings, Settings
 from proxy.services import Services
 from proxy.tasks import TaskGroup
 from tests.api.conftest import Client
-from tests.scripted_upstream import ScriptedUpstream, hang, text, tool_calls
 
 CALL = [("get_weather", {"city": "Paris"})]
 WEATHER = {"type": "function", "function": {"name": "get_weather"}}

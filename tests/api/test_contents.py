@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from compat_tests.scripted_upstream import Raw, ScriptedUpstream, Stream, error, scripted_upstream, text
 from tests.adapters.recordings import errors
 from tests.api.conftest import Client
 from tests.engine.conftest import Frame, frames_in
-from tests.scripted_upstream import Raw, ScriptedUpstream, Stream, error, scripted_upstream, text
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 DATA_URL = "data:image/png;base64,iVBORw0KGgo="

@@ -8,12 +8,12 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from msgspec.structs import replace
 
+from compat_tests.scripted_upstream import Hang, Say, ScriptedUpstream, Stream, Wait, hang, text, tool_calls
 from config.settings import RunSettings, Settings, UpstreamSettings
 from proxy.api import http_face
 from proxy.services import Services
 from tests.api.conftest import Client
 from tests.engine.conftest import Frame, frames_in
-from tests.scripted_upstream import Hang, Say, ScriptedUpstream, Stream, Wait, hang, text, tool_calls
 from tests.serving import serving
 
 CALL = [("get_weather", {"city": "Paris"})]

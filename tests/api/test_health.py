@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from compat_tests.scripted_upstream import ScriptedUpstream
 from config.settings import UpstreamSettings
 from proxy import VERSION
 from proxy.api import http_face
@@ -12,7 +13,6 @@ from proxy.operations.health import HealthCheck
 from proxy.services import Services
 from tests.api.conftest import Client
 from tests.builders import AT
-from tests.scripted_upstream import ScriptedUpstream
 from tests.serving import give_key, serving
 
 

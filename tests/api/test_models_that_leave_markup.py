@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from compat_tests.scripted_upstream import Reply, ScriptedUpstream, text
 from proxy.services import Services
 from tests.api.conftest import Client
 from tests.operations.conftest import AWAY, HOME
-from tests.scripted_upstream import Reply, ScriptedUpstream, text
 from tests.serving import give_key
 
 WEATHER = {

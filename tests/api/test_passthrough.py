@@ -12,13 +12,7 @@ from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
 from msgspec.structs import replace
 
-from config.settings import ModelSettings, Settings, UpstreamSettings
-from proxy.api import http_face
-from proxy.api.passthrough import is_for_model_servers
-from proxy.api.routes import parts_of
-from proxy.services import Services
-from tests.api.conftest import Client
-from tests.scripted_upstream import (
+from compat_tests.scripted_upstream import (
     Cut,
     Say,
     ScriptedUpstream,
@@ -31,6 +25,12 @@ from tests.scripted_upstream import (
     scripted_upstream,
     text,
 )
+from config.settings import ModelSettings, Settings, UpstreamSettings
+from proxy.api import http_face
+from proxy.api.passthrough import is_for_model_servers
+from proxy.api.routes import parts_of
+from proxy.services import Services
+from tests.api.conftest import Client
 from tests.serving import give_key, serving
 
 CHAT = {"model": "tiny", "messages": [{"role": "user", "content": "Hi"}]}

@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
+from compat_tests.scripted_upstream import Say, ScriptedUpstream, Stream, Wait, text
 from proxy.services import Services
 from tests.api.conftest import Client
-from tests.scripted_upstream import Say, ScriptedUpstream, Stream, Wait, text
 
 
 async def begun(client: Client) -> tuple[str, dict[str, Any]]:

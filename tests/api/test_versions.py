@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from compat_tests.scripted_upstream import ScriptedUpstream
 from config.settings import ServerSettings, Settings
 from proxy.api.routes import TABLE
 from proxy.api.versions import _TRANSLATIONS, translated
@@ -15,7 +16,6 @@ from proxy.schema.runs import CreateRun, SubmitToolOutputsToRun
 from proxy.services import Services
 from proxy.store import messages
 from tests.api.conftest import Client
-from tests.scripted_upstream import ScriptedUpstream
 
 V1 = {"OpenAI-Beta": "assistants=v1"}
 V2 = {"OpenAI-Beta": "assistants=v2"}

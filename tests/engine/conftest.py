@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from adapters import Upstreams, open_upstreams
+from compat_tests.scripted_upstream import ScriptedUpstream, scripted_upstream
 from config.settings import RunSettings, Settings, UpstreamSettings
 from proxy.api.sse import frame
 from proxy.engine import Engine, Follower
@@ -26,7 +27,6 @@ from proxy.schema.tools import Function, FunctionTool
 from proxy.services import Services
 from proxy.store import Connection, Store, assistants, messages, runs, steps, threads
 from tests.builders import AT, a_message, a_thread, an_assistant
-from tests.scripted_upstream import ScriptedUpstream, scripted_upstream
 
 HOME = "home"
 WEATHER = FunctionTool(

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from compat_tests.scripted_upstream import ScriptedUpstream, error, text, tool_calls
 from proxy.engine.history import PAGE
 from proxy.schema.runs import RunStatus, TruncationStrategyInput, Usage
 from tests.engine.conftest import StandingClock, World, a_process, names, read
-from tests.scripted_upstream import ScriptedUpstream, error, text, tool_calls
 
 CALL = [("get_weather", {"city": "Paris"})]
 BUSY = {"error": {"message": "Come again.", "type": "busy", "code": 429}}

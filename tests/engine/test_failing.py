@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.engine.driver import pause_seconds
-from proxy.schema.runs import RunStatus
-from tests.engine.conftest import StandingClock, World, a_process, frames_in, names, read, text_of
-from tests.scripted_upstream import (
+from compat_tests.scripted_upstream import (
     Cut,
     Hang,
     Raw,
@@ -26,6 +23,9 @@ from tests.scripted_upstream import (
     refuse,
     tool_calls,
 )
+from proxy.engine.driver import pause_seconds
+from proxy.schema.runs import RunStatus
+from tests.engine.conftest import StandingClock, World, a_process, frames_in, names, read, text_of
 
 SORRY = "Sorry, something went wrong."
 UNREACHED = f"{SORRY} The model server could not be reached."

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from proxy.schema.runs import RunStatus, Usage
-from tests.engine.conftest import StandingClock, World, a_process, frames_in, names, text_of
-from tests.scripted_upstream import (
+from compat_tests.scripted_upstream import (
     Cut,
     Hang,
     Raw,
@@ -25,6 +23,8 @@ from tests.scripted_upstream import (
     refuse,
     text,
 )
+from proxy.schema.runs import RunStatus, Usage
+from tests.engine.conftest import StandingClock, World, a_process, frames_in, names, text_of
 
 TEN_MEGABYTES = 10_000_000
 

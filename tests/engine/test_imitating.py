@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from compat_tests.scripted_upstream import hang, text, tool_calls
 from proxy.schema.runs import RunStatus
 from proxy.schema.tools import JSONObjectFormat
 from tests.engine.conftest import Frame, World, names, read, text_of
-from tests.scripted_upstream import hang, text, tool_calls
 
 COUNTED = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 FAILED = "Sorry, something went wrong. The model tiny did not answer as it was asked to: "

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from compat_tests.scripted_upstream import ScriptedUpstream, text, tool_calls
 from proxy.engine import Follower
 from proxy.errors import InvalidRequest
 from proxy.schema.runs import Run, RunStatus
 from proxy.store import threads
 from tests.engine.conftest import HOME, StandingClock, World, a_process, frames_in, names, read, text_of
-from tests.scripted_upstream import ScriptedUpstream, text, tool_calls
 
 ANSWER = [
     "run.step.created",

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from compat_tests.scripted_upstream import ScriptedUpstream, error, text, tool_calls
 from proxy.errors import InvalidRequest, NotFound
 from proxy.operations import threads as thread_operations
 from proxy.runs.lifecycle import is_terminal
@@ -21,7 +22,6 @@ from proxy.schema.runs import Run, RunStatus
 from proxy.store import Store, runs
 from proxy.store.database import DatabaseFailed
 from tests.engine.conftest import HOME, Frame, StandingClock, World, a_process, names, read
-from tests.scripted_upstream import ScriptedUpstream, error, text, tool_calls
 
 MOMENTS = range(11)
 """The engine's accesses to the store in the two rounds of `play`."""

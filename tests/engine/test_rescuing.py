@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from compat_tests.scripted_upstream import ScriptedUpstream, hang, text, tool_calls
 from proxy.api.sse import frame
 from proxy.engine import Engine
 from proxy.schema.runs import Run, RunStatus
 from proxy.store import Connection, runs
 from tests.engine.conftest import StandingClock, World, a_process, frames_in, names
 from tests.engine.test_races import MOMENTS, Meddler, play, settled
-from tests.scripted_upstream import ScriptedUpstream, hang, text, tool_calls
 
 FILE = "understudy.sqlite"
 CALL = [("get_weather", {"city": "Paris"})]

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from compat_tests.scripted_upstream import ScriptedUpstream, hang, never_answers, text, tool_calls
 from proxy.engine import Follower
 from proxy.errors import InvalidRequest, NotFound
 from proxy.operations import threads as thread_operations
 from proxy.schema.runs import Run, RunStatus
 from tests.engine.conftest import HOME, Frame, StandingClock, World, a_process, frames_in, names, read, text_of
-from tests.scripted_upstream import ScriptedUpstream, hang, never_answers, text, tool_calls
 
 CALL = [("get_weather", {"city": "Paris"})]
 

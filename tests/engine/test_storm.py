@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import pytest
 
+from compat_tests.scripted_upstream import close_mid_stream, error, text, tool_calls
 from proxy.engine import Follower
 from proxy.errors import InvalidRequest, NotFound
 from proxy.operations import threads as thread_operations
@@ -15,7 +16,6 @@ from proxy.schema.runs import RunStatus
 from proxy.schema.threads import Thread
 from proxy.store import runs
 from tests.engine.conftest import HOME, World, frames_in
-from tests.scripted_upstream import close_mid_stream, error, text, tool_calls
 
 RUNS = 40
 HANDS = 3

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
+from compat_tests.scripted_upstream import count, scripted_upstream, text
+from compat_tests.scripted_upstream.flavours import prompt_tokens
 from proxy.runs.truncation import KEPT_SHARE, TEMPLATE_TOKENS, budget
 from proxy.schema.runs import RunStatus, TruncationStrategyInput
 from proxy.schema.threads import Thread
 from tests.engine.conftest import StandingClock, World, a_process
-from tests.scripted_upstream import count, scripted_upstream, text
-from tests.scripted_upstream.flavours import prompt_tokens
 
 FIXED = 60
 """More than is counted beside the messages: the assistants' one tool, and the beginning of the answer."""

@@ -16,14 +16,7 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from proxy.api import http_face
-from proxy.runs.lifecycle import TRANSITIONS, Trigger, is_terminal
-from proxy.schema.runs import RunStatus
-from proxy.store import Store
-from proxy.store.database import DatabaseFailed
-from tests.engine.conftest import Frame, StandingClock, World, a_process, frames_in
-from tests.processes import Server
-from tests.scripted_upstream import (
+from compat_tests.scripted_upstream import (
     Cut,
     Reply,
     Say,
@@ -38,6 +31,13 @@ from tests.scripted_upstream import (
     text,
     tool_calls,
 )
+from proxy.api import http_face
+from proxy.runs.lifecycle import TRANSITIONS, Trigger, is_terminal
+from proxy.schema.runs import RunStatus
+from proxy.store import Store
+from proxy.store.database import DatabaseFailed
+from tests.engine.conftest import Frame, StandingClock, World, a_process, frames_in
+from tests.processes import Server
 
 Seen = tuple[dict[str, Any], dict[str, Any]]
 """A run before and after, as answered or streamed."""

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from compat_tests.scripted_upstream import ScriptedUpstream, scripted_upstream
 from config.settings import UpstreamSettings
 from proxy.services import Services
-from tests.scripted_upstream import ScriptedUpstream, scripted_upstream
 from tests.serving import serving
 
 HOME = "home"

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from compat_tests.scripted_upstream import ScriptedUpstream
 from proxy.errors import InvalidRequest
 from proxy.operations import hosted
 from proxy.operations.assistants import create_assistant, get_assistant, modify_assistant
@@ -21,7 +22,6 @@ from proxy.services import Services
 from proxy.store import runs
 from tests.operations.conftest import HOME
 from tests.operations.test_assistants import as_sent
-from tests.scripted_upstream import ScriptedUpstream
 
 HOSTED = [{"type": "code_interpreter"}, {"type": "file_search"}]
 FUNCTION = {"type": "function", "function": {"name": "f"}}

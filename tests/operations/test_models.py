@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from compat_tests.scripted_upstream import ScriptedUpstream, scripted_upstream
 from config.settings import ModelSettings, Settings, UpstreamSettings
 from proxy.errors import InvalidRequest, NotFound
 from proxy.operations.models import check_model, get_model, list_models
 from proxy.services import Services
 from tests.operations.test_assistants import as_sent
-from tests.scripted_upstream import ScriptedUpstream, scripted_upstream
 from tests.serving import serving
 
 STRICT = ModelSettings(aliases={"fast": "org/tiny:7b", "gpt-4o*": "default"}, allow_unknown=False)

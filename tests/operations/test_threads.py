@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from compat_tests.scripted_upstream import ScriptedUpstream, hang
 from proxy.errors import APIError, InvalidRequest, NotFound
 from proxy.operations.assistants import create_assistant
 from proxy.operations.messages import list_messages
@@ -19,7 +20,6 @@ from proxy.services import Services
 from tests.builders import AT
 from tests.operations.conftest import AWAY, HOME
 from tests.operations.test_assistants import as_sent
-from tests.scripted_upstream import ScriptedUpstream, hang
 
 KEYS = ["id", "object", "created_at", "metadata", "tool_resources"]
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from tests.scripted_upstream import Call, Cut, Hang, Raw, Reply, Say, Step, Stream, error, never_answers
+from compat_tests.scripted_upstream import Call, Cut, Hang, Raw, Reply, Say, Step, Stream, error, never_answers
 from tests.streams.expected import LIFETIME, Frame, Story, usage
 
 ROWS: Final = {

@@ -12,12 +12,12 @@ from typing import Any
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
+from compat_tests.scripted_upstream import Cut, Reply, Stream, Wait, scripted_upstream
+from compat_tests.scripted_upstream.replies import Rule
 from proxy.api import http_face
 from proxy.store import Store
 from proxy.store.database import DatabaseFailed
 from tests.engine.conftest import StandingClock, World, a_process, read
-from tests.scripted_upstream import Cut, Reply, Stream, Wait, scripted_upstream
-from tests.scripted_upstream.replies import Rule
 from tests.streams.cases import SUBMITTED_AFTER, Case, Stop
 from tests.streams.expected import LIFETIME, WEATHER, Frame
 

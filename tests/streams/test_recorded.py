@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from compat_tests.scripted_upstream import Call, Say, Step, Stream
 from tests.recordings import cases, scenarios
-from tests.scripted_upstream import Call, Say, Step, Stream
 from tests.streams.cases import NOT_BUILT
 from tests.streams.expected import Frame
 from tests.streams.place import Place

@@ -52,6 +52,7 @@ __all__ = [
     "Hang",
     "Raw",
     "Reply",
+    "Rule",
     "Say",
     "ScriptedUpstream",
     "Stream",

@@ -1,4 +1,4 @@
-"""The scripted server as a process that answers by rule: `python -m tests.scripted_upstream --port 0`.
+"""The scripted server as a process that answers by rule: `python -m compat_tests.scripted_upstream --port 0`.
 
 Its first line of output is its address.
 """
@@ -27,7 +27,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     await upstream.stop()
 
 
-parser = argparse.ArgumentParser(prog="python -m tests.scripted_upstream")
+parser = argparse.ArgumentParser(prog="python -m compat_tests.scripted_upstream")
 parser.add_argument("--port", type=int, default=0)
 parser.add_argument("--delay-ms", type=float, default=0.0, help="between the pieces of an answer")
 parser.add_argument("--context", type=int, default=8192)

@@ -1,0 +1,147 @@
+"""A client that sends a `Request` as it stands and takes down the `Answer`, whatever it is."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+import aiohttp
+
+from compat_tests.exchange import UNRECORDED, Answer, Body, Event, Request
+
+BETA: Final = {"openai-beta": "assistants=v2"}
+
+
+class NoAnswer(Exception):
+    """Nothing came that is an answer of HTTP: nobody there, the connection broke, or it took too long."""
+
+
+class Client:
+    """Of one server. Used as a context manager; one connection pool, no redirects, no retries, no cookies."""
+
+    def __init__(self, base_url: str, api_key: str | None, *, timeout_seconds: float = 30) -> None:
+        base_url = base_url.rstrip("/")
+        self.base_url = base_url.removesuffix("/v1")
+        """Without `/v1`: the paths of requests have it."""
+        self._authorization = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        self._timeout = timeout_seconds
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> "Client":
+        self._session = aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=self._timeout),
+            auto_decompress=True,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def ask(self, request: Request, on_event: Callable[[Event], Awaitable[None]] | None = None) -> Answer:
+        """Raises `NoAnswer`. `on_event` is told of each event of a stream as it comes."""
+        assert self._session is not None
+        data, headers = _encoded(request.body)
+        wanted: dict[str, str | None] = {**BETA, **self._authorization, **headers, **request.headers}
+        sent = {name: value for name, value in wanted.items() if value is not None}
+        url = self.base_url + request.path
+        skipped = [] if "content-type" in sent else ["Content-Type"]
+        try:
+            async with self._session.request(
+                request.method,
+                url,
+                params=request.query or None,
+                data=data,
+                headers=sent,
+                skip_auto_headers=skipped,
+                allow_redirects=False,
+            ) as response:
+                told = {name.lower(): value for name, value in response.headers.items()}
+                if response.content_type == "text/event-stream":
+                    events = []
+                    async for event in events_of(response.content.iter_any()):
+                        events.append(event)
+                        if on_event is not None:
+                            await on_event(event)
+                    return Answer(status=response.status, headers=told, events=tuple(events))
+                return Answer(status=response.status, headers=told, body=_decoded(await response.read(), told))
+        except (aiohttp.ClientError, TimeoutError, OSError) as failure:
+            raise NoAnswer(str(failure) or type(failure).__name__) from failure
+
+
+def _encoded(body: Body) -> tuple[Any, dict[str, str]]:
+    if body is None or body is UNRECORDED:
+        return None, {}
+    if isinstance(body, tuple):
+        form = aiohttp.FormData(default_to_multipart=True)
+        for part in body:
+            form.add_field(part.name, part.data, filename=part.filename, content_type=part.content_type)
+        writer = form()
+        return writer, {"content-type": writer.headers["Content-Type"]}
+    if isinstance(body, bytes):
+        return body, {"content-type": "application/json"}
+    if isinstance(body, str):
+        return body.encode(), {"content-type": "application/json"}
+    return json.dumps(body, ensure_ascii=False).encode(), {"content-type": "application/json"}
+
+
+def _decoded(body: bytes, headers: dict[str, str]) -> Body:
+    if not body:
+        return None
+    if "json" in headers.get("content-type", ""):
+        try:
+            return json.loads(body)
+        except ValueError:
+            pass
+    try:
+        return body.decode() if headers.get("content-type", "").startswith(("text/", "application/json")) else body
+    except UnicodeDecodeError:
+        return body
+
+
+async def events_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[Event]:
+    """The events in a body of server-sent events, cut anyhow. The last one counts also without a blank line after it.
+
+    An event without a name is `message`, as the standard has it.
+    """
+    left = b""
+    name, data = "message", list[str]()
+
+    def whole() -> Event:
+        text = "\n".join(data)
+        try:
+            return Event(name, json.loads(text))
+        except ValueError:
+            return Event(name, text)
+
+    async for piece in pieces:
+        left += piece
+        *lines, left = left.split(b"\n")
+        for raw in lines:
+            line = raw.removesuffix(b"\r").decode(errors="replace")
+            if not line:
+                if data:
+                    yield whole()
+                name, data = "message", []
+            elif not line.startswith(":"):
+                field, _, value = line.partition(":")
+                value = value.removeprefix(" ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    data.append(value)
+    if data:
+        yield whole()
+
+
+async def until_answered(client: Client, request: Request, seconds: float) -> None:
+    """Ask until anything answers. Raises `NoAnswer` when the time is over."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                await client.ask(request)
+            except NoAnswer:
+                await asyncio.sleep(0.05)
+            else:
+                return

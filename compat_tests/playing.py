@@ -1,0 +1,270 @@
+"""Play a case on a server: its steps one after the other, until one differs."""
+
+import asyncio
+import base64
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from msgspec import UNSET
+
+from compat_tests.case import Asks, Expects, NamedCase, Step
+from compat_tests.cleaning import Cleaner
+from compat_tests.client import NoAnswer
+from compat_tests.exchange import Answer, Event, Part, Request
+from compat_tests.pattern import BadPattern, differences, filled, shown
+from compat_tests.result import Asked, Difference, Result, outcome_of
+from compat_tests.script import Gates, reply
+from compat_tests.scripted_upstream import Rule
+from compat_tests.target import Target
+
+PATIENCE_SECONDS: Final = 10
+PAUSE_SECONDS: Final = 0.01
+
+Inspect = Callable[[Request, Answer], Iterable[Difference]]
+"""Looks at every answer as well, whatever the case expects of it."""
+
+
+def nothing_more(request: Request, answer: Answer) -> Iterable[Difference]:
+    return ()
+
+
+async def play(named: NamedCase, target: Target, inspect: Inspect = nothing_more) -> Result:
+    """Never raises for what a server does. Raises `BadPattern` for a case that cannot be meant."""
+    began = time.perf_counter()
+    case = named.case
+
+    def result(outcome: Any, reason: str = "", **found: Any) -> Result:
+        seconds = time.perf_counter() - began
+        return Result(
+            slug=f"{named.resource}/{named.slug}",
+            kind="case",
+            resource=named.resource,
+            title=case.requirement,
+            tags=tuple(case.tags),
+            outcome=outcome,
+            reason=reason,
+            seconds=seconds,
+            **found,
+        )
+
+    if case.upstream is not UNSET and target.upstream is None:
+        return result("skipped", "needs a model server that says what the case wants, and this server has its own")
+    play = _Play(named, target, inspect)
+    await play.run()
+    asked, rest = tuple(play.asked), tuple(play.rest)
+    every = (*(each for one in asked for each in one.differences), *rest)
+    return result(outcome_of(every), play.reason, asked=asked, differences=rest)
+
+
+class _Play:
+    def __init__(self, named: NamedCase, target: Target, inspect: Inspect) -> None:
+        self._case = named.case
+        self._target = target
+        self._inspect = inspect
+        self._values: dict[str, Any] = {"model": named.case.model}
+        self._gates = Gates()
+        self._cleaner = Cleaner()
+        self._background: dict[str, tuple[asyncio.Task[Answer], Request, list[Event], asyncio.Condition]] = {}
+        self._told = 0
+        self.asked: list[Asked] = []
+        self.rest: list[Difference] = []
+        self.reason = ""
+
+    async def run(self) -> None:
+        upstream = self._target.upstream
+        if upstream is not None:
+            upstream.script([] if self._case.upstream is UNSET else map(self._says, self._case.upstream))
+            self._told = len(upstream.requests)
+        try:
+            steps = [*self._case.setup, *self._case.steps]
+            for number, step in enumerate(steps, start=1):
+                if not await self._step(number, step):
+                    if number < len(steps):
+                        self.reason = f"stopped at step {number} of {len(steps)}"
+                    break
+            else:
+                self._all_said()
+        finally:
+            self._gates.open_all()
+            for task, *_ in self._background.values():
+                task.cancel()
+            await asyncio.gather(*(task for task, *_ in self._background.values()), return_exceptions=True)
+            if upstream is not None:
+                upstream.script([])
+            await self._cleaner.clean(self._target.client)
+
+    def _says(self, entry: dict[str, Any]) -> Rule:
+        """Filled in only when it is asked for: what was captured until then can be said."""
+        return lambda _: reply(filled(entry, self._values), self._gates)
+
+    def _all_said(self) -> None:
+        upstream = self._target.upstream
+        if self._case.upstream is not UNSET and upstream is not None and upstream.unanswered:
+            told = len(self._case.upstream) - upstream.unanswered
+            self.rest.append(
+                Difference(path="model", expected=f"{len(self._case.upstream)} requests", got=f"{told} requests")
+            )
+
+    async def _step(self, number: int, step: Step) -> bool:
+        """Whether the case can go on."""
+        if step.seen is not UNSET and not await self._have_seen(number, step.seen):
+            return False
+        if step.open is not UNSET:
+            self._gates.open(step.open)
+            return True
+        if step.told is not UNSET:
+            return await self._was_told(number, step.told)
+        if isinstance(step.finish, str):
+            ended, request, *_ = self._background.pop(step.finish)
+            return await self._compared(number, request, step.expect, ended)
+        assert step.ask is not UNSET
+        request = self._request(step.ask)
+        if step.in_background is not UNSET:
+            seen: list[Event] = []
+            came = asyncio.Condition()
+
+            async def on_event(event: Event) -> None:
+                async with came:
+                    seen.append(event)
+                    came.notify_all()
+
+            task = asyncio.get_running_loop().create_task(self._target.client.ask(request, on_event))
+            self._background[step.in_background] = (task, request, seen, came)
+            return True
+        if step.until is not UNSET:
+            return await self._compared(number, request, step.expect, self._until(request, step.until))
+        return await self._compared(number, request, step.expect, self._target.client.ask(request))
+
+    async def _until(self, request: Request, pattern: Any) -> Answer:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            answer = await self._target.client.ask(request)
+            fits = next(differences(pattern, answer.body, dict(self._values)), None) is None
+            if fits or time.monotonic() > deadline:
+                return answer
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _compared(self, number: int, request: Request, expect: Expects, asking: Any) -> bool:
+        try:
+            answer: Answer | None = await asking
+        except NoAnswer as failure:
+            answer = None
+            found = [Difference(path="status", expected=str(expect.status), got=f"no answer: {failure}")]
+        else:
+            assert answer is not None
+            self._cleaner.note(request, answer)
+            found = [*self._differences(expect, answer), *self._inspect(request, answer)]
+        self.asked.append(
+            Asked(
+                title=f"{number}. {request.method} {request.path}",
+                request=request,
+                expected=_described(expect),
+                answer=answer,
+                differences=tuple(found),
+            )
+        )
+        return not found
+
+    def _differences(self, expect: Expects, answer: Answer) -> Iterable[Difference]:
+        if answer.status != expect.status:
+            got = f"{answer.status} {shown(answer.body)}"
+            yield Difference(path="status", expected=str(expect.status), got=got)
+            return
+        for name, pattern in expect.headers.items():
+            if name in answer.headers:
+                yield from differences(pattern, answer.headers[name], self._values, f"headers.{name}")
+            elif "$absent" not in (pattern if isinstance(pattern, dict) else {}):
+                yield Difference(path=f"headers.{name}", expected=shown(pattern), got="absent")
+        if expect.text is not UNSET and answer.body != expect.text:
+            yield Difference(path="body", expected=shown(expect.text), got=shown(answer.body))
+        if expect.body is not UNSET:
+            yield from differences(expect.body, answer.body, self._values)
+        if expect.events is not UNSET:
+            if answer.events is None:
+                yield Difference(path="events", expected="a stream", got=shown(answer.body))
+            else:
+                yield from self._in_events(expect.events, answer.events)
+
+    def _in_events(self, expected: list[dict[str, Any]], events: tuple[Event, ...]) -> Iterable[Difference]:
+        rest = list(enumerate(events))
+        for each in expected:
+            number = 0
+            while rest and rest[0][1].event == each["event"] and (number == 0 or each.get("repeated")):
+                place, event = rest.pop(0)
+                number += 1
+                if "data" in each:
+                    yield from differences(each["data"], event.data, self._values, f"events[{place}].data")
+            if number == 0:
+                got = rest[0][1].event if rest else "the end"
+                yield Difference(path=f"events[{len(events) - len(rest)}]", expected=each["event"], got=got)
+                return
+        if rest:
+            yield Difference(path=f"events[{rest[0][0]}]", expected="the end", got=rest[0][1].event)
+
+    async def _have_seen(self, number: int, wanted: dict[str, int]) -> bool:
+        for name, count in wanted.items():
+            task, _, seen, came = self._background[name]
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS), came:
+                    while len(seen) < count and not task.done():
+                        await came.wait()
+            except TimeoutError:
+                pass
+            if len(seen) < count:
+                self.rest.append(
+                    Difference(path=f"step {number}", expected=f"{count} events of {name}", got=f"{len(seen)} events")
+                )
+                return False
+        return True
+
+    async def _was_told(self, number: int, pattern: Any) -> bool:
+        upstream = self._target.upstream
+        assert upstream is not None
+        self._told += 1
+        try:
+            await upstream.received(self._told)
+        except TimeoutError:
+            self.rest.append(Difference(path="model", expected="one more request", got="none"))
+            return False
+        body = upstream.requests[self._told - 1]
+        found = list(differences(pattern, body, self._values, f"step {number}, request to the model"))
+        self.rest += found
+        return not found
+
+    def _request(self, ask: Asks) -> Request:
+        body = filled(ask.body, self._values) if ask.body is not UNSET else None
+        if ask.text is not UNSET:
+            body = ask.text
+        if ask.form is not UNSET:
+            body = tuple(_part(filled(each, self._values)) for each in ask.form)
+        query: list[tuple[str, str]] = []
+        for name, given in filled(ask.query, self._values).items():
+            query += [(name, str(each)) for each in (given if isinstance(given, list) else [given])]
+        path = filled(ask.path, self._values)
+        headers = filled(ask.headers, self._values)
+        return Request(method=ask.method, path=path, query=tuple(query), headers=headers, body=body)
+
+
+def _part(given: dict[str, Any]) -> Part:
+    match given:
+        case {"base64": str(text)}:
+            data = base64.b64decode(text)
+        case {"repeat": [str(text), int(times)]}:
+            data = text.encode() * times
+        case {"text": str(text)}:
+            data = text.encode()
+        case _:
+            raise BadPattern(f"no part of a form: {shown(given)}")
+    return Part(name=given["name"], data=data, filename=given.get("filename"), content_type=given.get("content_type"))
+
+
+def _described(expect: Expects) -> str:
+    lines = [f"status {expect.status}"]
+    if expect.body is not UNSET:
+        lines.append(shown(expect.body))
+    if expect.text is not UNSET:
+        lines.append(shown(expect.text))
+    if expect.events is not UNSET:
+        lines.append(", ".join(each["event"] for each in expect.events))
+    return "\n".join(lines)
