@@ -118,9 +118,9 @@ class _Play:
         if isinstance(step.finish, str):
             ended, request, *_ = self._background.pop(step.finish)
             return await self._compared(number, request, step.expect, ended)
-        assert step.ask is not UNSET
+        assert isinstance(step.ask, Asks)
         request = self._request(step.ask)
-        if step.in_background is not UNSET:
+        if isinstance(step.in_background, str):
             seen: list[Event] = []
             came = asyncio.Condition()
 
