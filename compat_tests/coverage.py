@@ -1,4 +1,4 @@
-"""What the cases must cover between them, by the tags that they carry. `tests/compat/test_suite.py` holds them to it."""
+"""What the cases must cover between them, by the tags they carry. `tests/compat/test_suite.py` holds them to it."""
 
 from collections.abc import Iterable
 from typing import Final
