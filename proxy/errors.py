@@ -7,11 +7,13 @@ APIError
  │   ├─ Forbidden         403
  │   ├─ NotFound          404
  │   ├─ MethodNotAllowed  405
- │   └─ TooLarge          413
+ │   ├─ TooLarge          413
+ │   └─ NoSuchRange       416
  └─ ServerFault           500  server_error
      ├─ BadGateway        502
      ├─ Overloaded        503
-     └─ GatewayTimedOut   504
+     ├─ GatewayTimedOut   504
+     └─ OutOfSpace        507  (with `x-should-retry: false`, which the official clients heed)
 
 Anyone may raise these; only `proxy.api` turns them into JSON. Retried statuses (408, 409, 429, 5xx) are never
 used for a failure that a retry cannot mend: the official clients retry them without asking.
@@ -66,6 +68,10 @@ class TooLarge(InvalidRequest):
     status = 413
 
 
+class NoSuchRange(InvalidRequest):
+    status = 416
+
+
 class ServerFault(APIError):
     pass
 
@@ -80,6 +86,12 @@ class Overloaded(ServerFault):
 
 class GatewayTimedOut(ServerFault):
     status = 504
+
+
+class OutOfSpace(ServerFault):
+    """The disk is full, and remains so until somebody does something about it."""
+
+    status = 507
 
 
 def not_found(what: str, id: str) -> NotFound:

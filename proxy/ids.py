@@ -23,6 +23,15 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(24))}"
 
 
+def new_file_id() -> str:
+    return f"file-{''.join(secrets.choice(_ALPHABET) for _ in range(22))}"
+
+
+def new_hex_id(prefix: str) -> str:
+    """`prefix_` and 32 hexadecimal digits, the form of uploads and of vector stores."""
+    return f"{prefix}_{secrets.token_hex(16)}"
+
+
 def new_request_id() -> str:
     return f"req_{secrets.token_hex(16)}"
 

@@ -99,3 +99,14 @@ async def expired_files(db: Connection, now: int, limit: int) -> list[ExpiredFil
         {"now": now, "limit": limit},
     )
     return [ExpiredFile(id=row["id"], project=row["project"]) for row in rows]
+
+
+async def known_blobs(db: Connection, names: Iterable[str]) -> set[str]:
+    """Those of the names whose bytes a row stands for: of a file, or of a part of an upload. Any project's."""
+    binds: dict[str, Value] = {f"name_{n}": name for n, name in enumerate(names)}
+    places = ", ".join(f":{name}" for name in binds)
+    rows = await db.all(
+        f"SELECT id FROM files WHERE id IN ({places}) UNION ALL SELECT id FROM upload_parts WHERE id IN ({places})",
+        binds,
+    )
+    return {row["id"] for row in rows}

@@ -16,9 +16,11 @@ from proxy.store.files import (
     find_file,
     find_files,
     insert_file,
+    known_blobs,
     list_files,
 )
-from tests.builders import AT, a_file
+from proxy.store.uploads import insert_part, insert_upload
+from tests.builders import AT, a_file, a_part, an_upload
 from tests.store.conftest import HOME
 
 SHA = "a" * 64
@@ -93,3 +95,14 @@ async def test_a_file_whose_time_is_over_is_nobodys(store: Store) -> None:
     assert set(await store.read(lambda db: find_files(db, HOME, ids, now=later))) == {kept.id}
     assert await listed(store, ListFilesParams(), later) == [kept.id]
     assert await store.read(lambda db: expired_files(db, later, 5)) == [ExpiredFile(id=short.id, project=HOME)]
+
+
+async def test_the_blobs_that_rows_stand_for_are_those_of_files_and_of_parts(store: Store) -> None:
+    file, upload = a_file(expires_at=AT - 1), an_upload()
+    part = a_part(upload.id)
+    await insert(store, file)
+    await store.write(lambda db: insert_upload(db, HOME, upload, file_seconds=None))
+    assert await store.write(lambda db: insert_part(db, HOME, part, bytes=1, now=AT))
+    names = [file.id, part.id, upload.id, "file-gone"]
+    assert await store.read(lambda db: known_blobs(db, names)) == {file.id, part.id}
+    assert await store.read(lambda db: known_blobs(db, [])) == set()
