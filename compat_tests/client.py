@@ -23,6 +23,7 @@ class Client:
         base_url = base_url.rstrip("/")
         self.base_url = base_url.removesuffix("/v1")
         """Without `/v1`: the paths of requests have it."""
+        self.api_key = api_key
         self._authorization = {"authorization": f"Bearer {api_key}"} if api_key else {}
         self._timeout = timeout_seconds
         self._session: aiohttp.ClientSession | None = None
