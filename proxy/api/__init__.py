@@ -5,6 +5,7 @@ In the order of the real service: route and method, key, beta header, then what 
 
 from aiohttp import web
 
+from proxy.api import azure
 from proxy.api.authorization import Authorization
 from proxy.api.endpoint import Endpoint
 from proxy.api.health import add_health
@@ -30,13 +31,13 @@ def http_face(services: Services) -> web.Application:
 
     async def answer(request: web.Request) -> web.StreamResponse:
         path = request.rel_url.raw_path
-        parts = parts_of(request.path)
+        parts, deployment = azure.plain(parts_of(request.path))
         match = routes.match(parts)
         if match is None:
             if not is_for_model_servers(path, parts):
                 raise _unknown_url(request.method, path, parts)
             await authorization.project_of(request.headers)
-            return await pass_through(request, services, parts)
+            return await pass_through(request, services, parts, deployment)
         endpoint = match.target(request.method)
         if endpoint is None:
             raise _method_not_allowed(request.method, path)

@@ -36,8 +36,10 @@ def is_for_model_servers(path: str, parts: tuple[str, ...]) -> bool:
     return parts[0] in WITHOUT_BASE or path.lstrip("/").startswith("v1/")
 
 
-async def pass_through(request: web.Request, services: Services, parts: tuple[str, ...]) -> web.StreamResponse:
-    body, model = await _body_and_model(request, services)
+async def pass_through(
+    request: web.Request, services: Services, parts: tuple[str, ...], deployment: str | None = None
+) -> web.StreamResponse:
+    body, model = await _body_and_model(request, services, deployment)
     response: web.StreamResponse | None = None
     try:
         async with forward(
@@ -67,9 +69,12 @@ async def pass_through(request: web.Request, services: Services, parts: tuple[st
 
 
 async def _body_and_model(
-    request: web.Request, services: Services
+    request: web.Request, services: Services, deployment: str | None
 ) -> tuple[bytes | AsyncIterable[bytes] | None, str | None]:
-    """What to send on, and the served model it names. Forms with files are not read at all, only passed along."""
+    """What to send on, and the served model it names. Forms with files are not read at all, only passed along.
+
+    A deployment is a model that the path names, whatever the body says.
+    """
     if not request.body_exists:
         return None, None
     if request.content_type not in ("application/json", "application/octet-stream"):
@@ -78,13 +83,14 @@ async def _body_and_model(
     try:
         # Only the top level is decoded: the rest goes on byte by byte as it came.
         fields = msgspec.json.decode(body, type=dict[str, Raw])
-        model = msgspec.json.decode(fields.get("model", Raw(b"null")), type=str | None)
+        named = msgspec.json.decode(fields.get("model", Raw(b"null")), type=str | None)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body, None  # for the model server to complain about
+    model = deployment or named
     if model is None:
         return body, None
     served = await served_name(services, model)
-    if served != model:
+    if served != named:
         fields["model"] = Raw(msgspec.json.encode(served))
         body = msgspec.json.encode(fields)
     return body, served
