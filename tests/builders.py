@@ -11,6 +11,7 @@ from proxy.schema.messages import Content, Message, Text, TextContent
 from proxy.schema.runs import Run
 from proxy.schema.steps import MessageCreation, MessageCreationDetails, RunStep
 from proxy.schema.threads import Thread
+from proxy.schema.vector_stores import FileBatch, VectorStore, VectorStoreFile
 from proxy.store.keys import KeyRow
 
 AT = 1_750_000_000
@@ -94,6 +95,22 @@ def an_upload(**given: Any) -> Upload:
 def a_part(upload_id: str, **given: Any) -> UploadPart:
     defaults: dict[str, Any] = {"id": f"part_{next(_numbers):032x}", "created_at": AT, "upload_id": upload_id}
     return UploadPart(**defaults | given)
+
+
+def a_store(**given: Any) -> VectorStore:
+    defaults: dict[str, Any] = {"id": f"vs_{next(_numbers):032x}", "created_at": AT, "last_active_at": AT}
+    return VectorStore(**defaults | given)
+
+
+def an_entry(store_id: str, **given: Any) -> VectorStoreFile:
+    """A file in a vector store, not read yet."""
+    defaults: dict[str, Any] = {"id": f"file-{next(_numbers):022d}", "created_at": AT}
+    return VectorStoreFile(**defaults | {"vector_store_id": store_id} | given)
+
+
+def a_batch(store_id: str, **given: Any) -> FileBatch:
+    defaults: dict[str, Any] = {"id": f"vsfb_{next(_numbers):032x}", "created_at": AT}
+    return FileBatch(**defaults | {"vector_store_id": store_id} | given)
 
 
 def a_key(**given: Any) -> KeyRow:

@@ -15,8 +15,37 @@ from proxy.schema.pages import ListMessagesParams, ListParams, ListThreadsParams
 from proxy.schema.runs import Run
 from proxy.schema.steps import RunStep
 from proxy.schema.threads import Thread
-from proxy.store import Connection, Store, assistants, files, messages, runs, steps, threads, uploads
-from tests.builders import AT, a_file, a_message, a_part, a_run, a_step, a_thread, an_assistant, an_upload, changed
+from proxy.schema.vector_stores import FileBatch, ListVectorStoreFilesParams, VectorStore, VectorStoreFile
+from proxy.store import (
+    Connection,
+    Store,
+    assistants,
+    chunks,
+    file_batches,
+    files,
+    messages,
+    runs,
+    steps,
+    threads,
+    uploads,
+    vector_store_files,
+    vector_stores,
+)
+from tests.builders import (
+    AT,
+    a_batch,
+    a_file,
+    a_message,
+    a_part,
+    a_run,
+    a_step,
+    a_store,
+    a_thread,
+    an_assistant,
+    an_entry,
+    an_upload,
+    changed,
+)
 from tests.store.conftest import AWAY, HOME, FixedClock
 
 
@@ -32,6 +61,9 @@ class House(Struct, frozen=True, kw_only=True):
     file: FileObject
     upload: Upload
     part: UploadPart
+    vectors: VectorStore
+    batch: FileBatch
+    entry: VectorStoreFile
 
 
 @pytest.fixture
@@ -39,6 +71,7 @@ async def house(tmp_path: Path, clock: FixedClock) -> AsyncIterator[House]:
     thread = a_thread()
     run = a_run(thread_id=thread.id)
     upload = an_upload()
+    vectors = a_store()
     house = House(
         store=await Store.open(tmp_path, clock),
         assistant=an_assistant(),
@@ -49,6 +82,9 @@ async def house(tmp_path: Path, clock: FixedClock) -> AsyncIterator[House]:
         file=a_file(),
         upload=upload,
         part=a_part(upload.id),
+        vectors=vectors,
+        batch=a_batch(vectors.id),
+        entry=an_entry(vectors.id),
     )
 
     async def furnish(db: Connection) -> None:
@@ -60,10 +96,35 @@ async def house(tmp_path: Path, clock: FixedClock) -> AsyncIterator[House]:
         await files.insert_file(db, HOME, house.file, sha256="a" * 64)
         await uploads.insert_upload(db, HOME, upload, file_seconds=None)
         assert await uploads.insert_part(db, HOME, house.part, bytes=5, now=AT)
+        await vector_stores.insert_store(db, HOME, vectors)
+        await file_batches.insert_batch(db, HOME, house.batch)
+        await vector_store_files.attach_files(db, HOME, vectors.id, [house.entry], batch_id=house.batch.id)
 
     await house.store.write(furnish)
     yield house
     await house.store.aclose()
+
+
+async def stored_entry(db: Connection, house: House) -> vector_store_files.StoredEntry:
+    entry = await vector_store_files.find_entry(db, HOME, house.vectors.id, house.entry.id)
+    assert entry is not None
+    return entry
+
+
+async def waits(db: Connection, house: House) -> bool:
+    return (await stored_entry(db, house)).file.status == "in_progress"
+
+
+async def cancelled(db: Connection, project: str, house: House, batch_id: str | None) -> bool:
+    await vector_store_files.cancel_entries(db, project, house.vectors.id, batch_id)
+    return not await waits(db, house)
+
+
+async def dropped(db: Connection, project: str, house: House) -> bool:
+    set_id = await chunks.begin_set(db, (await stored_entry(db, house)).seq)
+    assert set_id is not None
+    await chunks.drop_sets_of_store(db, project, house.vectors.id)
+    return not await chunks.write_chunks(db, set_id, [], place=0)
 
 
 Question = Callable[[Connection, str, House], Awaitable[object]]
@@ -103,22 +164,62 @@ QUESTIONS: dict[str, Question] = {
     "insert_part": lambda db, project, at: uploads.insert_part(db, project, a_part(at.upload.id), bytes=5, now=AT),
     "parts_of": lambda db, project, at: uploads.parts_of(db, project, at.upload.id),
     "close_upload": lambda db, project, at: uploads.close_upload(db, project, changed(at.upload, status="cancelled")),
+    "find_store": lambda db, project, at: vector_stores.find_store(db, project, at.vectors.id),
+    "store_json": lambda db, project, at: vector_stores.store_json(db, project, at.vectors.id),
+    "list_stores": lambda db, project, at: vector_stores.list_stores(db, project, ListParams()),
+    "save_store": lambda db, project, at: vector_stores.save_store(db, project, at.vectors),
+    "delete_store": lambda db, project, at: vector_stores.delete_store(db, project, at.vectors.id),
+    "find_batch": lambda db, project, at: file_batches.find_batch(db, project, at.vectors.id, at.batch.id),
+    "batch_json": lambda db, project, at: file_batches.batch_json(db, project, at.vectors.id, at.batch.id),
+    "save_batch": lambda db, project, at: file_batches.save_batch(db, project, at.batch),
+    "entries_of": lambda db, project, at: vector_store_files.entries_of(db, project, at.vectors.id, [at.entry.id]),
+    "find_entry": lambda db, project, at: vector_store_files.find_entry(db, project, at.vectors.id, at.entry.id),
+    "entry_json": lambda db, project, at: vector_store_files.entry_json(db, project, at.vectors.id, at.entry.id),
+    "list_entries": lambda db, project, at: vector_store_files.list_entries(
+        db, project, at.vectors.id, ListVectorStoreFilesParams()
+    ),
+    "detach_file": lambda db, project, at: vector_store_files.detach_file(db, project, at.vectors.id, at.entry.id),
+    "detach_everywhere": lambda db, project, at: vector_store_files.detach_everywhere(db, project, at.entry.id),
+    "cancel_entries": lambda db, project, at: cancelled(db, project, at, None),
+    "store_key": lambda db, project, at: chunks.store_key(db, project, at.vectors.id),
+    "drop_sets_of_store": dropped,
 }
 
 # These bring a new object into the project that asks; those with a parent are refused below.
-INSERTS = {"insert_assistant", "insert_thread", "insert_messages", "insert_run", "insert_file", "insert_upload"}
+INSERTS = {"insert_assistant", "insert_thread", "insert_messages", "insert_run", "insert_file", "insert_upload"} | {
+    "insert_store",
+    "insert_batch",
+    "attach_files",
+}
 
 
 def answered(answer: object) -> bool:
     return bool(answer.data) if isinstance(answer, Page) else answer not in (None, False, {}, [])
 
 
+MODULES = (
+    assistants,
+    threads,
+    messages,
+    runs,
+    steps,
+    files,
+    uploads,
+    vector_stores,
+    vector_store_files,
+    file_batches,
+    chunks,
+)
+
+
 def test_every_question_of_a_project_is_asked_here() -> None:
     asked = {
         name
-        for module in (assistants, threads, messages, runs, steps, files, uploads)
+        for module in MODULES
         for name, function in inspect.getmembers(module, inspect.iscoroutinefunction)
-        if function.__module__ == module.__name__ and "project" in inspect.signature(function).parameters
+        if not name.startswith("_")
+        and function.__module__ == module.__name__
+        and "project" in inspect.signature(function).parameters
     }
     assert asked == QUESTIONS.keys() | INSERTS
 
@@ -139,3 +240,8 @@ async def test_a_stranger_brings_nothing_in(house: House) -> None:
                 db, AWAY, a_run(thread_id=house.thread.id), progress=b"{}", owner=None, lease_until=None
             )
         )
+    in_store = house.vectors.id
+    with pytest.raises(NotFound, match=in_store):
+        await house.store.write(lambda db: file_batches.insert_batch(db, AWAY, a_batch(in_store)))
+    with pytest.raises(NotFound, match=in_store):
+        await house.store.write(lambda db: vector_store_files.attach_files(db, AWAY, in_store, [an_entry(in_store)]))
