@@ -1,18 +1,21 @@
-"""Hold one recorded answer against one live answer: what differs, and where.
+"""Hold one recorded answer against one live answer: what differs, and where."""
 
-Ids are equal when the map of ids says so, and the map is learnt here; timestamps when both are there or both are null.
-"""
-
+import base64
+import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from compat_tests.comparison.context import Context
-from compat_tests.comparison.ids import Ids, is_id_key
+from compat_tests.comparison.ids import Ids
 from compat_tests.comparison.shape import described
-from compat_tests.exchange import Answer
+from compat_tests.comparison.streams import stream_differences
+from compat_tests.comparison.values import Values
+from compat_tests.exchange import UNRECORDED, Answer
 from compat_tests.result import Difference
 
-ABSENT: Final = object()
+REDIRECTS: Final = range(300, 400)
 
 
 def compare(recorded: Answer, ours: Answer, ids: Ids, when: Context) -> list[Difference]:
@@ -22,46 +25,77 @@ def compare(recorded: Answer, ours: Answer, ids: Ids, when: Context) -> list[Dif
 
 def _differences(recorded: Answer, ours: Answer, ids: Ids, when: Context) -> Iterator[Difference]:
     if recorded.status != ours.status:
-        yield Difference(path="status", expected=str(recorded.status), got=str(ours.status))
+        # What is in the two bodies cannot be the same thing then, but it says why.
+        told = f"{ours.status}: {described(ours.body)}" if ours.status >= 400 else str(ours.status)
+        yield Difference(path="status", expected=str(recorded.status), got=told)
         return
-    if recorded.events is None or ours.events is None:
-        if recorded.events is not None or ours.events is not None:
-            yield Difference(path="body", expected=_form(recorded), got=_form(ours))
-            return
-        yield from _values(recorded.body, ours.body, ids, "body")
-        return
-    theirs, those = [each.event for each in recorded.events], [each.event for each in ours.events]
-    if theirs != those:
-        yield Difference(path="events", expected=", ".join(theirs), got=", ".join(those))
-    for place, (one, other) in enumerate(zip(recorded.events, ours.events, strict=False)):
-        if one.event == other.event:
-            yield from _values(one.data, other.data, ids, f"events[{place}].data")
+    one, other = _media_type(recorded), _media_type(ours)
+    if one and one != other:
+        yield Difference(path="headers.content-type", expected=one, got=other or "absent")
+    if recorded.status in REDIRECTS:
+        yield from _location(recorded, ours, ids)
+    values = Values(ids, when)
+    if recorded.events is not None and ours.events is not None:
+        yield from stream_differences(recorded.events, ours.events, values, when)
+    elif recorded.is_stream or ours.is_stream:
+        yield Difference(path="body", expected=_form(recorded), got=_form(ours))
+    elif recorded.body is not UNRECORDED:
+        yield from _bodies(recorded.body, ours.body, values)
+
+
+def _media_type(answer: Answer) -> str:
+    return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _location(recorded: Answer, ours: Answer, ids: Ids) -> Iterator[Difference]:
+    one, other = (urlsplit(each.headers.get("location", "")).path for each in (recorded, ours))
+    if ids.translate(one) != other:
+        told = ("the same path as in the recording", "another path") if other else ("a location", "absent")
+        yield Difference(path="headers.location", expected=told[0], got=told[1])
 
 
 def _form(answer: Answer) -> str:
-    return "a stream" if answer.is_stream else "no stream"
+    return "a stream" if answer.is_stream else f"no stream but {described(answer.body)}"
 
 
-def _values(theirs: Any, ours: Any, ids: Ids, path: str, key: str = "") -> Iterator[Difference]:
-    match theirs, ours:
-        case dict(), dict():
-            for each in [*theirs, *(each for each in ours if each not in theirs)]:
-                yield from _values(theirs.get(each, ABSENT), ours.get(each, ABSENT), ids, f"{path}.{each}", each)
-        case list(), list():
-            if len(theirs) != len(ours):
-                yield Difference(path=f"{path} (length)", expected=str(len(theirs)), got=str(len(ours)))
-            for place, (one, other) in enumerate(zip(theirs, ours, strict=False)):
-                yield from _values(one, other, ids, f"{path}[{place}]", key)
-        case str(), str() if is_id_key(key):
-            if problem := ids.meet(theirs, ours):
-                yield Difference(path=path, expected=described(theirs, key), got=problem)
-        case int(), int() if key.endswith("_at"):
-            pass
+def _bodies(theirs: Any, ours: Any, values: Values) -> Iterator[Difference]:
+    if (file := _as_file(theirs)) is not None:
+        other = _as_file(ours) or _as_file(_as_bytes(ours))
+        if other is None or file != other:
+            yield Difference(path="body", expected=_told(file), got=_told(other) if other else described(ours))
+    elif isinstance(theirs, str) and isinstance(ours, str):
+        if theirs != ours:
+            yield Difference(path="body", expected=described(theirs), got=f"another {described(ours)}")
+    elif theirs is None or theirs == "":
+        if ours not in (None, "", b""):
+            yield Difference(path="body", expected="nothing", got=described(ours))
+    else:
+        yield from values.differences(theirs, ours, "body")
+
+
+def _as_file(body: Any) -> tuple[int, str] | None:
+    """Size and SHA-256 of what is no text; a recording may keep those two alone."""
+    match body:
+        case bytes():
+            return len(body), hashlib.sha256(body).hexdigest()
+        case {"_binary": {"base64": str(text)}}:
+            return _as_file(base64.b64decode(text))
+        case {"_binary": {"bytes": int(size), "sha256": str(digest)}}:
+            return size, digest
         case _:
-            translated = theirs if theirs is ABSENT else ids.translate(theirs)
-            if isinstance(translated, bool) != isinstance(ours, bool) or translated != ours:
-                yield Difference(path=path, expected=_shown(theirs, key), got=_shown(ours, key))
+            return None
 
 
-def _shown(value: Any, key: str) -> str:
-    return "absent" if value is ABSENT else described(value, key)
+def _as_bytes(body: Any) -> bytes | None:
+    """A file that happens to be text, or JSON, came decoded."""
+    match body:
+        case str():
+            return body.encode()
+        case None | bytes():
+            return None
+        case _:
+            return json.dumps(body).encode()
+
+
+def _told(file: tuple[int, str]) -> str:
+    return f"{file[0]} bytes, sha256 {file[1][:8]}…"

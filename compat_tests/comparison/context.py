@@ -21,3 +21,7 @@ class Context(Struct, frozen=True, kw_only=True):
     """Whether a list may hold what this recording did not make: in the recording, on the live server, or in both."""
     scripted: bool = True
     """Whether the live server's model said what the recorded model said, and took as many tokens."""
+    moving: bool = False
+    """Whether the run behind the answer may have come further than when it was recorded: one of several polls."""
+    key_order: bool = False
+    """Whether the order of keys is looked at. It matters to no client, but the real service kept one."""

@@ -9,7 +9,7 @@ import re
 from typing import Any, Final
 
 WHOLE: Final = re.compile(
-    r"(?:asst|thread|msg|run|step|call|toolu|vs|vsfb|ibj|upload|part|req)_[A-Za-z0-9]{16,}|(?:file|ftjob)-[A-Za-z0-9]{16,}"
+    r"(?:asst|thread|msg|run|step|call|vs|vsfb|vsfb_ibj|upload|part)_[A-Za-z0-9]{16,}|file-[A-Za-z0-9]{16,}"
 )
 """An id of the real service that nobody has masked."""
 TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+")
