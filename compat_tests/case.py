@@ -44,15 +44,19 @@ class Expects(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     text: str | UnsetType = UNSET
     """The body, exactly, as text."""
     events: list[dict[str, Any]] | UnsetType = UNSET
-    """Of a stream, all of them in order: `{"event": …, "data": pattern}`; with `"repeated": true` one or more of it."""
+    """Of a stream, all of them in order: `{"event": …, "data": pattern}`; with `"repeated": true` one or more of it.
+
+    `"joins": {"delta.content.0.text.value": "…"}` is what the texts at that place are together: a server may cut them
+    as it likes.
+    """
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing to do; exactly one of `ask`, `finish`, `open` and `told` is given.
+    """One thing to do; exactly one of `ask`, `finish`, `open`, `told` and `disk` is given.
 
     `ask` and `expect` are a request and its answer. With `until`, it is asked again until the body fits that pattern,
     for ten seconds at most, and then compared. With `in_background`, it is sent and not waited for: a later step with
-    `finish` and its name waits for it and compares. `seen` waits until so many events of it have come.
+    `finish` and its name waits for it and compares. `seen` waits until so many events of it have come, or one by name.
     """
 
     ask: Asks | UnsetType = UNSET
@@ -60,13 +64,20 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     until: Any = UNSET
     in_background: str | UnsetType = UNSET
     finish: str | UnsetType = UNSET
-    seen: dict[str, int] | UnsetType = UNSET
-    """`{"name": 3}`: before this step's own work."""
+    seen: dict[str, int | str] | UnsetType = UNSET
+    """`{"name": 3}`, `{"name": "thread.message.delta"}`: before this step's own work."""
     open: str | UnsetType = UNSET
     """Open a gate at which the model server waits."""
     told: Any = UNSET
     """A pattern of the next request that the model server was asked with (its body), which is waited for."""
+    disk: Literal["full", "free"] | UnsetType = UNSET
+    """From here on the server can save nothing, or can again."""
     note: str = ""
+
+
+Need = Literal["short-expiry", "one-run-at-a-time", "full-disk"]
+"""What not every server can be asked for: that runs expire a second after their creation; that the model server is
+asked for one run at a time; that its disk can be filled up."""
 
 
 class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,6 +90,8 @@ class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `normalisation:function-parameters`; and what makes it optional: `optional:…`."""
     upstream: list[dict[str, Any]] | UnsetType = UNSET
     """What the model server says, one entry a request (see `script.py`). A case that has it needs a scripted one."""
+    needs: list[Need] = []
+    """It is skipped where the server is not known to be so (`Target.provides`)."""
     model: str = "tiny"
     """Stands for `${model}`."""
     setup: list[Step] = []

@@ -8,7 +8,9 @@ are objects with keys that begin with `$`:
     {"$id": "thread"}                       an id of that kind, in the form that the real service gave it
     {"$time": true}                         Unix seconds, an integer, within five minutes of now
     {"$time": {"not_before": "${start}"}}   and no earlier than that
+    {"$sum": ["${start}", 600]}             the sum of these integers
     {"$capture": "name", "$is": pattern}    remember the value, which must fit (anything, without `$is`)
+    {"$same": "name", "$is": pattern}       as `$capture` while nothing has been captured under that name; then equal
     {"$matches": "regular expression"}      a string, from its beginning to its end
     {"$includes": {...}}                    an object that has these keys, and maybe more
     {"$contains": [pattern, ...]}           a list in which each of these fits some element
@@ -18,6 +20,8 @@ are objects with keys that begin with `$`:
     {"$optional": pattern}                  as a value in an object: the key may be absent
     {"$absent": true}                       as a value in an object: the key must be absent
     {"$shape": "run", "status": "queued"}   the shape of that name in `shapes.json`, with these keys instead
+
+A shape may begin with another shape in the same way.
 """
 
 import json
@@ -34,6 +38,8 @@ SHAPES: Final = Path(__file__).parent / "cases" / "shapes.json"
 VARIABLE: Final = re.compile(r"\$\{([a-z][a-z0-9_]*)\}")
 SHORTENED: Final = 400
 LONGEST_CLOCK_SKEW: Final = 300
+
+UNFIT: Final = object()
 
 LETTERS: Final = "[A-Za-z0-9]{24}"
 HEX: Final = "[0-9a-f]{32}"
@@ -53,9 +59,9 @@ IDS: Final = {
 }
 OPERATORS: Final = {
     "$any", "$type", "$id", "$time", "$capture", "$matches", "$includes", "$contains", "$each", "$one_of", "$not",
-    "$optional", "$absent", "$shape",
+    "$optional", "$absent", "$shape", "$sum", "$same",
 }  # fmt: skip
-WITH: Final = {"$capture": {"$is"}, "$each": {"$count"}}
+WITH: Final = {"$capture": {"$is"}, "$same": {"$is"}, "$each": {"$count"}}
 """Keys that an operator may have beside its own; `$shape` takes any."""
 
 
@@ -137,15 +143,21 @@ def _operated(
     match operator:
         case "$any":
             pass
-        case "$capture":
+        case "$same" if given in values:
+            if not _same(values[given], value):
+                yield _no(path, values[given], value)
+        case "$capture" | "$same":
             values[given] = value
             yield from differences(pattern.get("$is", {"$any": True}), value, values, path)
         case "$includes" if isinstance(value, dict):
             yield from _in_object(given, value, values, path, more=True)
         case "$contains" if isinstance(value, list):
             for each in given:
-                if not any(_fits(each, other, values) for other in value):
+                fitting = next((other for other in value if _fits(each, other, dict(values))), UNFIT)
+                if fitting is UNFIT:
                     yield Difference(path=path, expected=f"a list with {shown(each)}", got=shown(value))
+                else:
+                    list(differences(each, fitting, values, path))  # captures
         case "$each" if isinstance(value, list):
             yield from _counted(pattern.get("$count"), value, values, path)
             for place, other in enumerate(value):
@@ -154,14 +166,14 @@ def _operated(
             changed = {key: each for key, each in pattern.items() if key != "$shape"}
             yield from differences({**shape(given), **changed}, value, values, path)
         case "$one_of":
-            fitting = next((each for each in given if _fits(each, value, dict(values))), None)
-            if fitting is None:
+            fitting = next((each for each in given if _fits(each, value, dict(values))), UNFIT)
+            if fitting is UNFIT:
                 yield _no(path, pattern, value)
             else:
                 list(differences(fitting, value, values, path))  # captures
         case _:
             if not _holds(operator, given, value, values):
-                yield _no(path, filled(pattern, values) if operator == "$time" else pattern, value)
+                yield _no(path, filled(pattern, values) if operator in {"$time", "$sum"} else pattern, value)
 
 
 def _holds(operator: str, given: Any, value: Any, values: dict[str, Any]) -> bool:
@@ -174,6 +186,8 @@ def _holds(operator: str, given: Any, value: Any, values: dict[str, Any]) -> boo
             return isinstance(value, str) and re.fullmatch(given, value, re.DOTALL) is not None
         case "$not":
             return not _fits(given, value, dict(values))
+        case "$sum":
+            return _is("integer", value) and bool(value == sum(filled(given, values)))
         case "$time":
             if not _is("integer", value) or abs(value - time.time()) > LONGEST_CLOCK_SKEW:
                 return False
@@ -216,9 +230,13 @@ def shapes() -> dict[str, dict[str, Any]]:
 
 
 def shape(name: str) -> dict[str, Any]:
+    """All its keys, those of the shape that it begins with too."""
     if name not in shapes():
         raise BadPattern(f"no shape is called {name}")
-    return shapes()[name]
+    found = shapes()[name]
+    if "$shape" not in found:
+        return found
+    return {**shape(found["$shape"]), **{key: value for key, value in found.items() if key != "$shape"}}
 
 
 def _is(name: str, value: Any) -> bool:

@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from compat_tests.case import Asks, Expects, NamedCase, Step
 from compat_tests.cleaning import Cleaner
-from compat_tests.client import NoAnswer
+from compat_tests.client import Client, NoAnswer
 from compat_tests.exchange import Answer, Event, Part, Request
 from compat_tests.pattern import BadPattern, differences, filled, shown
 from compat_tests.result import Asked, Difference, Result, outcome_of
@@ -50,11 +50,51 @@ async def play(named: NamedCase, target: Target, inspect: Inspect = nothing_more
 
     if case.upstream is not UNSET and target.upstream is None:
         return result("skipped", "needs a model server that says what the case wants, and this server has its own")
+    if lacking := sorted(set(case.needs) - target.provides):
+        return result("skipped", f"needs a server that is set up for it: {', '.join(lacking)}")
     play = _Play(named, target, inspect)
     await play.run()
     asked, rest = tuple(play.asked), tuple(play.rest)
     every = (*(each for one in asked for each in one.differences), *rest)
     return result(outcome_of(every), play.reason, asked=asked, differences=rest)
+
+
+class _Listening:
+    """A request that is not waited for, and the events of its stream so far."""
+
+    def __init__(self, client: Client, request: Request) -> None:
+        self.request = request
+        self.seen: list[Event] = []
+        self._client = client
+        self._came = asyncio.Condition()
+        self._is_over = False
+        self.task = asyncio.get_running_loop().create_task(self._listen())
+
+    async def _listen(self) -> Answer:
+        try:
+            return await self._client.ask(self.request, self._see)
+        finally:
+            async with self._came:
+                self._is_over = True
+                self._came.notify_all()
+
+    async def _see(self, event: Event) -> None:
+        async with self._came:
+            self.seen.append(event)
+            self._came.notify_all()
+
+    async def has_seen(self, what: int | str) -> bool:
+        """So many events, or one of that name; waits for it as long as it can still come."""
+
+        def enough() -> bool:
+            return len(self.seen) >= what if isinstance(what, int) else any(each.event == what for each in self.seen)
+
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), self._came:
+                await self._came.wait_for(lambda: enough() or self._is_over)
+        except TimeoutError:
+            pass
+        return enough()
 
 
 class _Play:
@@ -65,7 +105,7 @@ class _Play:
         self._values: dict[str, Any] = {"model": named.case.model}
         self._gates = Gates()
         self._cleaner = Cleaner()
-        self._background: dict[str, tuple[asyncio.Task[Answer], Request, list[Event], asyncio.Condition]] = {}
+        self._background: dict[str, _Listening] = {}
         self._told = 0
         self.asked: list[Asked] = []
         self.rest: list[Difference] = []
@@ -86,10 +126,12 @@ class _Play:
             else:
                 self._all_said()
         finally:
+            if "full-disk" in self._case.needs:
+                self._target.fill_disk(False)
             self._gates.open_all()
-            for task, *_ in self._background.values():
-                task.cancel()
-            await asyncio.gather(*(task for task, *_ in self._background.values()), return_exceptions=True)
+            for listening in self._background.values():
+                listening.task.cancel()
+            await asyncio.gather(*(each.task for each in self._background.values()), return_exceptions=True)
             if upstream is not None:
                 upstream.script([])
             await self._cleaner.clean(self._target.client)
@@ -113,24 +155,18 @@ class _Play:
         if step.open is not UNSET:
             self._gates.open(step.open)
             return True
+        if step.disk is not UNSET:
+            self._target.fill_disk(step.disk == "full")
+            return True
         if step.told is not UNSET:
             return await self._was_told(number, step.told)
         if isinstance(step.finish, str):
-            ended, request, *_ = self._background.pop(step.finish)
-            return await self._compared(number, request, step.expect, ended)
+            listening = self._background.pop(step.finish)
+            return await self._compared(number, listening.request, step.expect, listening.task)
         assert isinstance(step.ask, Asks)
         request = self._request(step.ask)
         if isinstance(step.in_background, str):
-            seen: list[Event] = []
-            came = asyncio.Condition()
-
-            async def on_event(event: Event) -> None:
-                async with came:
-                    seen.append(event)
-                    came.notify_all()
-
-            task = asyncio.get_running_loop().create_task(self._target.client.ask(request, on_event))
-            self._background[step.in_background] = (task, request, seen, came)
+            self._background[step.in_background] = _Listening(self._target.client, request)
             return True
         if step.until is not UNSET:
             return await self._compared(number, request, step.expect, self._until(request, step.until))
@@ -189,32 +225,32 @@ class _Play:
     def _in_events(self, expected: list[dict[str, Any]], events: tuple[Event, ...]) -> Iterable[Difference]:
         rest = list(enumerate(events))
         for each in expected:
-            number = 0
-            while rest and rest[0][1].event == each["event"] and (number == 0 or each.get("repeated")):
+            fitting: list[Event] = []
+            while rest and rest[0][1].event == each["event"] and (not fitting or each.get("repeated")):
                 place, event = rest.pop(0)
-                number += 1
+                fitting.append(event)
                 if "data" in each:
                     yield from differences(each["data"], event.data, self._values, f"events[{place}].data")
-            if number == 0:
+            first = len(events) - len(rest) - len(fitting)
+            if not fitting:
                 got = rest[0][1].event if rest else "the end"
-                yield Difference(path=f"events[{len(events) - len(rest)}]", expected=each["event"], got=got)
+                yield Difference(path=f"events[{first}]", expected=each["event"], got=got)
                 return
+            for where, text in filled(each.get("joins", {}), self._values).items():
+                joined = "".join(filter(None, (_text_at(event.data, where) for event in fitting)))
+                if joined != text:
+                    path = f"events[{first}..{first + len(fitting) - 1}].data.{where} (joined)"
+                    yield Difference(path=path, expected=shown(text), got=shown(joined))
         if rest:
             yield Difference(path=f"events[{rest[0][0]}]", expected="the end", got=rest[0][1].event)
 
-    async def _have_seen(self, number: int, wanted: dict[str, int]) -> bool:
-        for name, count in wanted.items():
-            task, _, seen, came = self._background[name]
-            try:
-                async with asyncio.timeout(PATIENCE_SECONDS), came:
-                    while len(seen) < count and not task.done():
-                        await came.wait()
-            except TimeoutError:
-                pass
-            if len(seen) < count:
-                self.rest.append(
-                    Difference(path=f"step {number}", expected=f"{count} events of {name}", got=f"{len(seen)} events")
-                )
+    async def _have_seen(self, number: int, wanted: dict[str, int | str]) -> bool:
+        for name, what in wanted.items():
+            listening = self._background[name]
+            if not await listening.has_seen(what):
+                expected = f"{what} events of {name}" if isinstance(what, int) else f"{what} from {name}"
+                got = ", ".join(event.event for event in listening.seen) or "no event"
+                self.rest.append(Difference(path=f"step {number}", expected=expected, got=got))
                 return False
         return True
 
@@ -244,6 +280,15 @@ class _Play:
         path = filled(ask.path, self._values)
         headers = filled(ask.headers, self._values)
         return Request(method=ask.method, path=path, query=tuple(query), headers=headers, body=body)
+
+
+def _text_at(data: Any, where: str) -> str | None:
+    for key in where.split("."):
+        try:
+            data = data[int(key) if isinstance(data, list) else key]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+    return data if isinstance(data, str) else None
 
 
 def _part(given: dict[str, Any]) -> Part:

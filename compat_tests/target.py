@@ -1,18 +1,23 @@
 """The server that is asked, and the scripted model server behind it, where there is one."""
 
 import asyncio
+import json
 import os
 import re
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from compat_tests.case import Need
 from compat_tests.client import Client
 from compat_tests.scripted_upstream import ScriptedUpstream
+
+if sys.platform == "linux":
+    import resource
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 MODELS: Final = ("tiny", "blind")
@@ -31,11 +36,27 @@ class Target:
     """None for a foreign server: nobody can tell what its model says."""
     is_ours: bool
     """Whether it was started here, empty, and for this alone."""
+    provides: frozenset[Need] = frozenset()
+    """What it is known to be set up for."""
+    process_id: int | None = None
+    """Of a server that was started here."""
+
+    def fill_disk(self, full: bool) -> None:
+        """Let the server write nothing to any file from now on, or let it write again (Linux)."""
+        assert self.process_id is not None
+        assert sys.platform == "linux"
+        _, most = resource.prlimit(self.process_id, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.process_id, resource.RLIMIT_FSIZE, (0 if full else most, most))
 
 
 @asynccontextmanager
 async def foreign(
-    base_url: str, api_key: str | None, *, model_server_port: int | None = None, timeout_seconds: float = 30
+    base_url: str,
+    api_key: str | None,
+    *,
+    model_server_port: int | None = None,
+    timeout_seconds: float = 30,
+    provides: Iterable[Need] = (),
 ) -> AsyncIterator[Target]:
     """A server that runs already. With a port, a scripted model server listens there, to which it has been pointed."""
     upstream = None
@@ -44,25 +65,28 @@ async def foreign(
         await upstream.start(model_server_port)
     try:
         async with Client(base_url, api_key, timeout_seconds=timeout_seconds) as client:
-            yield Target(client=client, upstream=upstream, is_ours=False)
+            yield Target(client=client, upstream=upstream, is_ours=False, provides=frozenset(provides))
     finally:
         if upstream is not None:
             await upstream.stop()
 
 
 @asynccontextmanager
-async def started(*, python: str | None = None, environ: dict[str, str] | None = None) -> AsyncIterator[Target]:
+async def started(
+    *, python: str | None = None, environ: dict[str, str] | None = None, needs: Iterable[Need] = ()
+) -> AsyncIterator[Target]:
     """This server as a process of its own on an empty directory, in front of a scripted model server.
 
     Raises `CannotStart`.
     """
+    provides = frozenset(needs)
     upstream = ScriptedUpstream(models=MODELS, context=131_072)
     await upstream.start()
     try:
         with tempfile.TemporaryDirectory(prefix="understudy-conformance-") as data:
             command = [python or sys.executable, "run.py", "serve", "--port", "0", "--data", data]
-            command += ["--upstream", upstream.url]
             plain = {name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
+            plain |= _settings(provides, upstream.url)
             process = await asyncio.create_subprocess_exec(
                 *command,
                 cwd=ROOT,
@@ -78,7 +102,9 @@ async def started(*, python: str | None = None, environ: dict[str, str] | None =
                 url = await _listening(process.stderr, said)
                 reader = asyncio.get_running_loop().create_task(_drain(process.stderr))
                 async with Client(url, None) as client:
-                    yield Target(client=client, upstream=upstream, is_ours=True)
+                    yield Target(
+                        client=client, upstream=upstream, is_ours=True, provides=provides, process_id=process.pid
+                    )
             finally:
                 if process.returncode is None:
                     process.terminate()
@@ -91,6 +117,39 @@ async def started(*, python: str | None = None, environ: dict[str, str] | None =
                     await reader
     finally:
         await upstream.stop()
+
+
+class Servers:
+    """Servers as cases need them, each started when it is first asked for. Used as a context manager."""
+
+    def __init__(self, *, python: str | None = None, environ: dict[str, str] | None = None) -> None:
+        self._python = python
+        self._environ = environ
+        self._targets: dict[frozenset[Need], Target] = {}
+        self._opened = AsyncExitStack()
+
+    async def __aenter__(self) -> "Servers":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._opened.aclose()
+
+    async def of(self, needs: Iterable[Need]) -> Target:
+        """Raises `CannotStart`."""
+        wanted = frozenset(needs)
+        if wanted not in self._targets:
+            opening = started(python=self._python, environ=self._environ, needs=wanted)
+            self._targets[wanted] = await self._opened.enter_async_context(opening)
+        return self._targets[wanted]
+
+
+def _settings(needs: frozenset[Need], upstream: str) -> dict[str, str]:
+    """The environment of a server that is so."""
+    places = {"max_concurrent": 1} if "one-run-at-a-time" in needs else {}
+    found = {"UNDERSTUDY_UPSTREAMS": json.dumps([{"url": upstream, **places}])}
+    if "short-expiry" in needs:
+        found["UNDERSTUDY_RUNS__EXPIRES_AFTER_SECONDS"] = "1"
+    return found
 
 
 async def _listening(stderr: asyncio.StreamReader, said: list[str]) -> str:

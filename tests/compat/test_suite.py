@@ -81,7 +81,7 @@ def test_a_case_can_fail(case: NamedCase) -> None:
     looked_at = [step for step in steps_of(case) if step.ask is not UNSET or step.finish is not UNSET]
     assert any(list(patterns_of(step)) or step.expect.text is not UNSET for step in looked_at)
     for step in steps_of(case):
-        given = [each for each in (step.ask, step.finish, step.open, step.told) if each is not UNSET]
+        given = [each for each in (step.ask, step.finish, step.open, step.told, step.disk) if each is not UNSET]
         assert len(given) == 1
         refused = step.expect.status >= 400
         if refused and step.in_background is UNSET:
@@ -129,11 +129,32 @@ def test_what_is_used_was_captured_before(case: NamedCase) -> None:
         if step.ask is not UNSET and step.ask.body is not UNSET:
             asked.append(step.ask.body)
         assert used(asked) <= known, step
-        for each in walk(list(patterns_of(step))):
-            if isinstance(each, dict) and "$capture" in each:
-                known.add(each["$capture"])
-        assert used(list(patterns_of(step))) <= known, step
+        patterns = [unfolded(pattern) for pattern in patterns_of(step)]
+        for each in walk(patterns):
+            if isinstance(each, dict):
+                known |= {each[operator] for operator in ("$capture", "$same") if operator in each}
+        assert used(patterns) <= known, step
     assert used(said) <= known
+
+
+def unfolded(pattern: Any) -> Any:
+    """With its shapes written out."""
+    match pattern:
+        case {"$shape": name, **changed}:
+            return unfolded({**shape(name), **changed})
+        case dict():
+            return {key: unfolded(value) for key, value in pattern.items()}
+        case list():
+            return [unfolded(each) for each in pattern]
+        case _:
+            return pattern
+
+
+@every_case
+def test_its_needs_are_told_by_its_tags(case: NamedCase) -> None:
+    assert {f"optional:{need}" for need in case.case.needs} <= set(case.case.tags)
+    if any(step.disk is not UNSET for step in steps_of(case)):
+        assert "full-disk" in case.case.needs
 
 
 def used(template: Any) -> set[str]:
