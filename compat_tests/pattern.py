@@ -20,6 +20,7 @@ are objects with keys that begin with `$`:
     {"$optional": pattern}                  as a value in an object: the key may be absent
     {"$absent": true}                       as a value in an object: the key must be absent
     {"$shape": "run", "status": "queued"}   the shape of that name in `shapes.json`, with these keys instead
+    {"$repeat": ["ab", 500]}                this text, or this list, so many times over; in templates, too
 
 A shape may begin with another shape in the same way.
 """
@@ -59,7 +60,7 @@ IDS: Final = {
 }
 OPERATORS: Final = {
     "$any", "$type", "$id", "$time", "$capture", "$matches", "$includes", "$contains", "$each", "$one_of", "$not",
-    "$optional", "$absent", "$shape", "$sum", "$same",
+    "$optional", "$absent", "$shape", "$sum", "$same", "$repeat",
 }  # fmt: skip
 WITH: Final = {"$capture": {"$is"}, "$same": {"$is"}, "$each": {"$count"}}
 """Keys that an operator may have beside its own; `$shape` takes any."""
@@ -69,11 +70,17 @@ class BadPattern(ValueError):
     """A pattern or template that cannot be meant."""
 
 
+class NotCaptured(BadPattern):
+    """A variable whose value has not come: what it should have been captured from was another than expected."""
+
+
 def filled(template: Any, values: Mapping[str, Any]) -> Any:
-    """The template with its variables replaced. Raises `BadPattern` for one that nothing has captured."""
+    """The template with its variables replaced and its repetitions written out. Raises `BadPattern`."""
     match template:
         case str():
             return _filled_text(template, values)
+        case {"$repeat": [str() | list() as repeated, int(times)]} if len(template) == 1:
+            return filled(repeated, values) * times
         case dict():
             return {key: filled(value, values) for key, value in template.items()}
         case list():
@@ -186,6 +193,8 @@ def _holds(operator: str, given: Any, value: Any, values: dict[str, Any]) -> boo
             return isinstance(value, str) and re.fullmatch(given, value, re.DOTALL) is not None
         case "$not":
             return not _fits(given, value, dict(values))
+        case "$repeat":
+            return _same(filled({"$repeat": given}, values), value)
         case "$sum":
             return _is("integer", value) and bool(value == sum(filled(given, values)))
         case "$time":
