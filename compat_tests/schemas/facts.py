@@ -73,6 +73,7 @@ MAY_BE_ABSENT: Final[dict[Key, str]] = {
     ("JSONSchema", "schema"): "echoed where it was given",
     ("JSONSchema", "strict"): "echoed where it was given",
     ("ImageFile", "detail"): "not in images that the code interpreter made",
+    ("Model", "shutdown_date"): "since 2026, and model servers announce none",
     ("Upload", "file"): "only of a completed upload",
     ("VectorStoreFile, of a batch", "usage_bytes"): "listed by batch, files had fewer keys",
     ("VectorStoreFile, of a batch", "chunking_strategy"): "listed by batch, files had fewer keys",
