@@ -97,12 +97,12 @@ def _filled_text(template: str, values: Mapping[str, Any]) -> Any:
 
 def _value(name: str, values: Mapping[str, Any]) -> Any:
     if name not in values:
-        raise BadPattern(f"nothing has captured ${{{name}}}")
+        raise NotCaptured(f"nothing has captured ${{{name}}}")
     return values[name]
 
 
 def differences(pattern: Any, value: Any, values: dict[str, Any], path: str = "body") -> Iterator[Difference]:
-    """Where the value does not fit. What is captured goes into `values`."""
+    """Where the value does not fit. What is captured goes into `values`, whether or not it fits."""
     match pattern:
         case dict() if operator := operator_of(pattern):
             yield from _operated(operator, pattern, value, values, path)
@@ -120,7 +120,11 @@ def differences(pattern: Any, value: Any, values: dict[str, Any], path: str = "b
             for place, (each, other) in enumerate(zip(pattern, value, strict=False)):
                 yield from differences(each, other, values, f"{path}[{place}]")
         case _:
-            expected = filled(pattern, values)
+            try:
+                expected = filled(pattern, values)
+            except NotCaptured as missing:
+                yield Difference(path=path, expected=f"{pattern} ({missing})", got=shown(value))
+                return
             if not _same(expected, value):
                 yield _no(path, expected, value)
 

@@ -1,14 +1,16 @@
 """What a case lets the model server say: its entries, as replies of the scripted server.
 
-An entry has one of `say`, `calls`, `error`, `nonsense`, `never_answers`, `refuse`:
+An entry has one of `say`, `calls`, `decline`, `error`, `nonsense`, `never_answers`, `refuse`:
 
     {"say": "Hello there." or ["Hel", "lo"], "think": "…", "finish": "stop", "usage": {…}}
     {"calls": [{"name": "f", "arguments": {…} or "{…"}], "say": "…", "finish": "tool_calls"}
+    {"decline": "I will not." or ["I will", " not."]}, with what stands beside `say`: a refusal of the model's
     {"error": {"status": 400, "body": {…} or "text", "headers": {"retry-after": "1"}}}
     {"nonsense": "<html>"}    {"never_answers": true}    {"refuse": true}
 
-and beside `say`: `"wait": {"gate": "name", "after": 1}` holds the stream after so many pieces until a step opens that
-gate; `"cut_after": 2` breaks the connection there, `"hang_after": 2` falls silent there.
+and beside `say`, `calls` and `decline`: `"wait": {"gate": "name", "after": 1}` holds the stream after so many pieces
+(a call is one) until a step opens that gate; `"cut_after": 2` breaks the connection there, `"hang_after": 2` falls
+silent there.
 """
 
 import asyncio
@@ -18,14 +20,15 @@ from dataclasses import replace
 from typing import Any, Final
 
 from compat_tests.pattern import BadPattern
-from compat_tests.scripted_upstream import Cut, Hang, Reply, Say, Stream, error, nonsense, text, tool_calls
+from compat_tests.scripted_upstream import Cut, Hang, Raw, Reply, Say, Stream, Think, error, nonsense, text, tool_calls
 from compat_tests.scripted_upstream import never_answers as never
 from compat_tests.scripted_upstream import refuse as refuses
 from compat_tests.scripted_upstream.replies import words
 
 KEYS: Final = {
     "say": {"think", "finish", "usage", "wait", "cut_after", "hang_after"},
-    "calls": {"say", "think", "finish", "usage", "wait"},
+    "calls": {"say", "think", "finish", "usage", "wait", "cut_after", "hang_after"},
+    "decline": {"finish", "usage", "wait", "cut_after", "hang_after"},
     "error": set[str](),
     "nonsense": set[str](),
     "never_answers": set[str](),
@@ -76,12 +79,15 @@ def kind_of(entry: dict[str, Any]) -> str:
 
 
 def _stream(kind: str, entry: dict[str, Any], gates: Gates) -> Stream:
-    said = entry.get("say", "")
-    pieces = words(said) if isinstance(said, str) else said
+    pieces = _pieces(entry.get("say", ""))
     if kind == "calls":
         calls = [(call["name"], call["arguments"]) for call in entry["calls"]]
         called = tool_calls(calls, usage=entry.get("usage"))
-        stream = replace(called, steps=(*map(Say, pieces), *called.steps), finish=entry.get("finish", "tool_calls"))
+        steps = (*map(Think, words(entry.get("think", ""))), *map(Say, pieces), *called.steps)
+        stream = replace(called, steps=steps, finish=entry.get("finish", "tool_calls"))
+    elif kind == "decline":
+        steps = tuple(map(_declined, _pieces(entry["decline"])))
+        stream = Stream(steps, finish=entry.get("finish", "stop"), usage=entry.get("usage"))
     else:
         finish = entry.get("finish", "stop")
         stream = text("", pieces=pieces, finish=finish, usage=entry.get("usage"), thinking=entry.get("think", ""))
@@ -91,3 +97,13 @@ def _stream(kind: str, entry: dict[str, Any], gates: Gates) -> Stream:
         if key in entry:
             stream = replace(stream, steps=(*stream.steps[: entry[key]], end()), finish=None)
     return stream
+
+
+def _pieces(said: str | list[str]) -> list[str]:
+    return words(said) if isinstance(said, str) else said
+
+
+def _declined(piece: str) -> Raw:
+    choice = {"index": 0, "delta": {"refusal": piece}, "finish_reason": None}
+    chunk = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "tiny", "choices": [choice]}
+    return Raw(b"data: " + json.dumps(chunk).encode() + b"\n\n")
