@@ -1,4 +1,4 @@
-"""The command line: `serve` (the default), `doctor`, `keys`. Thin: what a command needs is imported when it runs.
+"""The command line: `serve` (the default), `doctor`, `keys`, `conformance`. Thin: a command imports what it needs.
 
 Exit codes: 0 done, 1 it did not work, 2 asked for in a way that cannot work (arguments, settings).
 """
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str]) -> int:
+    if argv and argv[0] == "conformance":
+        from compat_tests.cli import main as conformance
+
+        return conformance(argv[1:])
     arguments = parse(argv)
     from config.loading import SettingsError
 
@@ -102,6 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_upstream(doctor)
     _add_places(doctor)
     doctor.add_argument("--json", action="store_true", default=False, help="print the findings as JSON")
+
+    # Listed only: it has arguments and exit codes of its own, and knows nothing of settings.
+    commands.add_parser("conformance", help="check whether a server, this one or any, answers as the API did")
 
     keys = commands.add_parser("keys", help="make, list and revoke API keys", allow_abbrev=False)
     actions = keys.add_subparsers(dest="action", metavar="ACTION", required=True)

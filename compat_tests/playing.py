@@ -25,11 +25,21 @@ Inspect = Callable[[Request, Answer], Iterable[Difference]]
 """Looks at every answer as well, whatever the case expects of it."""
 
 
+Judge = Callable[[Difference], Difference]
+"""Gives a difference its reason, where it is accepted; the case goes on then."""
+
+
 def nothing_more(request: Request, answer: Answer) -> Iterable[Difference]:
     return ()
 
 
-async def play(named: NamedCase, target: Target, inspect: Inspect = nothing_more) -> Result:
+def accepts_nothing(difference: Difference) -> Difference:
+    return difference
+
+
+async def play(
+    named: NamedCase, target: Target, inspect: Inspect = nothing_more, judge: Judge = accepts_nothing
+) -> Result:
     """Never raises for what a server does. Raises `BadPattern` for a case that cannot be meant."""
     began = time.perf_counter()
     case = named.case
@@ -52,9 +62,9 @@ async def play(named: NamedCase, target: Target, inspect: Inspect = nothing_more
         return result("skipped", "needs a model server that says what the case wants, and this server has its own")
     if lacking := sorted(set(case.needs) - target.provides):
         return result("skipped", f"needs a server that is set up for it: {', '.join(lacking)}")
-    play = _Play(named, target, inspect)
+    play = _Play(named, target, inspect, judge)
     await play.run()
-    asked, rest = tuple(play.asked), tuple(play.rest)
+    asked, rest = tuple(play.asked), tuple(map(judge, play.rest))
     every = (*(each for one in asked for each in one.differences), *rest)
     return result(outcome_of(every), play.reason, asked=asked, differences=rest)
 
@@ -98,10 +108,11 @@ class _Listening:
 
 
 class _Play:
-    def __init__(self, named: NamedCase, target: Target, inspect: Inspect) -> None:
+    def __init__(self, named: NamedCase, target: Target, inspect: Inspect, judge: Judge) -> None:
         self._case = named.case
         self._target = target
         self._inspect = inspect
+        self._judge = judge
         self._values: dict[str, Any] = {"model": named.case.model}
         self._gates = Gates()
         self._cleaner = Cleaner()
@@ -119,7 +130,7 @@ class _Play:
         try:
             steps = [*self._case.setup, *self._case.steps]
             for number, step in enumerate(steps, start=1):
-                if not await self._step(number, step):
+                if not await self._went_well(number, step):
                     if number < len(steps):
                         self.reason = f"stopped at step {number} of {len(steps)}"
                     break
@@ -147,6 +158,15 @@ class _Play:
             self.rest.append(
                 Difference(path="model", expected=f"{len(self._case.upstream)} requests", got=f"{told} requests")
             )
+
+    async def _went_well(self, number: int, step: Step) -> bool:
+        try:
+            return await self._step(number, step)
+        except BadPattern:
+            # What was accepted may have been what this step needs.
+            if not any(asked.differences for asked in self.asked):
+                raise
+            return False
 
     async def _step(self, number: int, step: Step) -> bool:
         """Whether the case can go on."""
@@ -190,7 +210,8 @@ class _Play:
         else:
             assert answer is not None
             self._cleaner.note(request, answer)
-            found = [*self._differences(expect, answer), *self._inspect(request, answer)]
+            wrong = (*self._differences(expect, answer), *self._inspect(request, answer))
+            found = [self._judge(each) for each in wrong]
         self.asked.append(
             Asked(
                 title=f"{number}. {request.method} {request.path}",
@@ -200,7 +221,7 @@ class _Play:
                 differences=tuple(found),
             )
         )
-        return not found
+        return all(each.reason is not None for each in found)
 
     def _differences(self, expect: Expects, answer: Answer) -> Iterable[Difference]:
         if answer.status != expect.status:

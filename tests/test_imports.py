@@ -32,7 +32,10 @@ class Row(Struct, frozen=True, kw_only=True):
 
 # A module belongs to the longest name here that it begins with.
 TABLE = {
-    "run": Row(ours=("config", "adapters.doctor", "proxy.app", "proxy.key_desk", "proxy.store"), alone=("proxy",)),
+    "run": Row(
+        ours=("config", "adapters.doctor", "compat_tests.cli", "proxy.app", "proxy.key_desk", "proxy.store"),
+        alone=("proxy",),
+    ),
     # A client of any server: nothing of this one, but for the model server that it scripts.
     "compat_tests": Row(
         ours=("compat_tests.scripted_upstream",),
@@ -48,7 +51,15 @@ TABLE = {
     "proxy": Row(others=(), pure=True),
     "proxy.app": Row(ours=OURS, others=("msgspec", "aiohttp")),
     "proxy.services": Row(
-        ours=("proxy.clock", "proxy.engine", "proxy.store", "adapters.upstream", "config.settings"), alone=("adapters",)
+        ours=(
+            "proxy.clock",
+            "proxy.engine",
+            "proxy.retrieval",
+            "proxy.store",
+            "adapters.upstream",
+            "config.settings",
+        ),
+        alone=("adapters",),
     ),
     "proxy.errors": Row(others=(), pure=True),
     "proxy.ids": Row(ours=("proxy.errors",), others=()),
@@ -75,11 +86,24 @@ TABLE = {
         ),
         alone=("adapters",),
     ),
+    "proxy.retrieval": Row(
+        ours=(
+            "proxy.clock",
+            "proxy.errors",
+            "proxy.schema",
+            "proxy.store",
+            "proxy.tasks",
+            "adapters.ranks",
+            "config.settings",
+        ),
+        others=("msgspec", "charset_normalizer", "openpyxl", "pypdf", "snowballstemmer"),
+    ),
     "proxy.operations": Row(
         ours=(
             "proxy.engine",
             "proxy.errors",
             "proxy.ids",
+            "proxy.retrieval",
             "proxy.runs.lifecycle",
             "proxy.runs.outputs",
             "proxy.runs.progress",
@@ -101,6 +125,7 @@ TABLE = {
             "proxy.operations",
             "proxy.schema",
             "proxy.services",
+            "proxy.store.blobs",
             "proxy.tasks",
         ),
         others=("msgspec", "aiohttp", "jsonschema"),

@@ -21,7 +21,7 @@ from tests.command_line import PLAIN, ROOT, command
 def test_help_names_the_commands() -> None:
     done = command("--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.findall(r"^    (\w+) ", done.stdout, flags=re.MULTILINE) == ["serve", "doctor", "keys"]
+    assert re.findall(r"^    (\w+)\b", done.stdout, flags=re.MULTILINE) == ["serve", "doctor", "conformance", "keys"]
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -36,7 +36,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert "heavy: []" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["serve", "doctor", "keys"])
+@pytest.mark.parametrize("name", ["serve", "doctor", "keys", "conformance"])
 def test_every_command_has_help(name: str) -> None:
     done = command(name, "--help")
     assert done.returncode == 0

@@ -11,6 +11,7 @@ copied here. Where it is absent, `open_schemas` says so and nothing is checked.
 
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import version
 from typing import Any, Final
 
 from compat_tests.exchange import Answer, Request
@@ -35,6 +36,11 @@ class Schemas:
         self._tightener = tightener
         self._events = events
         self._validators: dict[str, Any] = {}
+
+    @property
+    def release(self) -> str:
+        """Of the SDK whose types they are."""
+        return version("openai")
 
     @property
     def events(self) -> frozenset[str]:

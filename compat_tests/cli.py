@@ -1,0 +1,250 @@
+"""The command line of the suite: `python run.py conformance`, or `python -m compat_tests.cli`.
+
+Exit status: 0 nothing failed (skipped and accepted are no failures), 1 something failed, 2 it could not be run (bad
+arguments, an unreadable file, nobody at the address), 130 interrupted, after a report of what had come until then.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Final, get_args
+
+from compat_tests.accepting import AcceptedRows, read_accepted
+from compat_tests.case import CASES, Need
+from compat_tests.choosing import plan_of
+from compat_tests.playing import Inspect, nothing_more
+from compat_tests.reading.files import Unreadable
+from compat_tests.report import About, Report, as_json, console, html, junit, page
+from compat_tests.report.masking import Mask
+from compat_tests.result import Result
+from compat_tests.running import CannotAsk, Plan, TargetOf, first_model, on_model, ours, results_of, theirs
+from compat_tests.schemas import NoSchemas, open_schemas
+from compat_tests.target import CannotStart
+
+FORMS: Final[dict[str, Callable[[Report], str]]] = {
+    "junit": junit.rendered,
+    "json": as_json.rendered,
+    "html": html.rendered,
+    "page": page.rendered,
+}
+INTERRUPTED: Final = 130
+
+
+class CannotRun(Exception):
+    """With a sentence for whoever asked for it."""
+
+
+def main(argv: Sequence[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # an answer may hold what this terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
+    arguments = _parsed(argv)
+    try:
+        plan = _plan(arguments)
+        rows = read_accepted(arguments.accepted) if arguments.accepted else AcceptedRows([])
+        for form in FORMS:
+            _check_place(getattr(arguments, form))
+        if arguments.list:
+            _list(plan)
+            return 0
+        report = asyncio.run(_Session(arguments, plan, rows).report())
+        _tell(report, arguments, rows)
+    except (CannotRun, CannotAsk, CannotStart, Unreadable, OSError, ValueError) as mistake:  # a case that is none, too
+        print(f"conformance: {mistake}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    if not report.is_complete:
+        return INTERRUPTED
+    return 1 if report.has_failed else 0
+
+
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="run.py conformance",
+        description="Whether a server answers as the Assistants API did. Without --base-url: this one.",
+        epilog="docs/conformance.md explains all of it.",
+        allow_abbrev=False,
+    )
+    server = parser.add_argument_group("the server")
+    server.add_argument("--base-url", metavar="URL", help="a server that runs; `env` takes OPENAI_BASE_URL")
+    server.add_argument("--api-key", metavar="KEY", help="its key (OPENAI_API_KEY)")
+    server.add_argument("--model", metavar="NAME", help="a model of its (the first that it lists)")
+    server.add_argument(
+        "--model-server-port",
+        type=int,
+        metavar="PORT",
+        help="the port of this machine on which it finds its model server: a scripted one will listen there",
+    )
+    server.add_argument(
+        "--provides",
+        action="append",
+        default=[],
+        choices=[each for each in get_args(Need) if each != "full-disk"],  # that is done to a process of our own
+        help="what it is set up for; repeat for more",
+    )
+    server.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="for one answer (30)")
+    what = parser.add_argument_group("what to ask")
+    what.add_argument("--case", action="append", default=[], metavar="SLUG", help="only this; `runs/*` for several")
+    what.add_argument("--tag", action="append", default=[], metavar="TAG", help="only cases with it; `status:*`")
+    what.add_argument("--cases", type=Path, default=CASES, metavar="DIR", help="cases of your own, instead")
+    what.add_argument("--no-cases", action="store_true", help="only what was recorded")
+    what.add_argument("--recordings", type=Path, metavar="DIR", help="recorded traffic to replay as well")
+    what.add_argument(
+        "--cassette",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a VCR cassette, HAR or session record",
+    )
+    what.add_argument("--no-schemas", action="store_true", help="do not check answers against the client's types")
+    what.add_argument("--accepted", type=Path, metavar="FILE", help="differences that are accepted, with reasons")
+    what.add_argument("--list", action="store_true", help="say what would be asked, and end")
+    told = parser.add_argument_group("the report, beside that on the console")
+    told.add_argument("--junit", type=Path, metavar="FILE", help="as JUnit XML")
+    told.add_argument("--json", type=Path, metavar="FILE", help="as JSON")
+    told.add_argument("--html", type=Path, metavar="FILE", help="as a page for people")
+    told.add_argument("--page", type=Path, metavar="FILE", help="as docs/compatibility.md")
+    arguments = parser.parse_args(argv)
+
+    if arguments.base_url == "env":
+        # Only if asked for: cases create and delete, and the environment may point at somebody's production.
+        arguments.base_url = os.environ.get("OPENAI_BASE_URL")
+        if not arguments.base_url:
+            parser.error("--base-url env: there is no OPENAI_BASE_URL")
+    if arguments.base_url is None:
+        for name in ("api_key", "model", "model_server_port", "provides"):
+            if getattr(arguments, name):
+                parser.error(f"--{name.replace('_', '-')} is about a server named by --base-url")
+    elif not arguments.base_url.startswith(("http://", "https://")):
+        parser.error("--base-url must begin with http:// or https://")
+    if arguments.api_key is None and arguments.base_url is not None:
+        arguments.api_key = os.environ.get("OPENAI_API_KEY")
+    return arguments
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    plan = plan_of(
+        cases=None if arguments.no_cases else arguments.cases,
+        slugs=arguments.case,
+        tags=arguments.tag,
+        recordings=arguments.recordings,
+        cassettes=arguments.cassette,
+    )
+    if not plan.size:
+        raise CannotRun("nothing is left to ask")
+    return plan
+
+
+def _check_place(file: Path | None) -> None:
+    """Before minutes of work whose report cannot be written."""
+    if file is not None:
+        if file.is_dir() or not file.parent.is_dir():
+            raise CannotRun(f"a report cannot be written to {file}")
+        with file.open("ab"):
+            pass
+
+
+def _list(plan: Plan) -> None:
+    for each in plan.cases:
+        print(f"{each.resource}/{each.slug}  {each.case.requirement}")
+    for _, recording in plan.recordings:
+        print(f"{recording.name}  {len(recording.exchanges)} requests, {recording.source}")
+
+
+class _Session:
+    def __init__(self, arguments: argparse.Namespace, plan: Plan, rows: AcceptedRows) -> None:
+        self._arguments = arguments
+        self._plan = plan
+        self._rows = rows
+        self._results: list[Result] = []
+        self._mask = Mask([arguments.api_key])
+
+    async def report(self) -> Report:
+        """As far as it came, if it is interrupted."""
+        began = time.monotonic()
+        inspect, schemas = self._inspection()
+        asking = asyncio.current_task()
+        assert asking is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asking.cancel)
+        progress = console.Progress(sys.stderr, self._plan.size)
+        try:
+            await self._ask(inspect, progress)
+        except asyncio.CancelledError:
+            asking.uncancel()
+        finally:
+            progress.close()
+        arguments = self._arguments
+        scripted = arguments.base_url is None or arguments.model_server_port is not None
+        about = About(
+            server=self._mask.text(arguments.base_url or "this server"),
+            model_server="its model server says what each case wants"
+            if scripted
+            else "it has a model server of its own",
+            schemas=schemas,
+        )
+        return Report(
+            about=about,
+            planned=self._plan.size,
+            seconds=time.monotonic() - began,
+            results=tuple(self._results),
+        )
+
+    async def _ask(self, inspect: Inspect, progress: console.Progress) -> None:
+        async with self._server() as target_of:
+            plan = self._plan
+            if self._arguments.base_url is not None:
+                target = await target_of(())
+                listed = await first_model(target.client)
+                model = self._arguments.model or (listed if self._arguments.model_server_port is None else None)
+                plan = on_model(plan, model) if model else plan
+            results = results_of(plan, target_of, inspect=inspect, rows=self._rows, began=progress.began)
+            async for result in results:
+                masked = self._mask.result(result)
+                self._results.append(masked)
+                progress.ended(masked)
+
+    def _server(self) -> AbstractAsyncContextManager[TargetOf]:
+        arguments = self._arguments
+        if arguments.base_url is None:
+            return ours()
+        return theirs(
+            arguments.base_url,
+            arguments.api_key,
+            model_server_port=arguments.model_server_port,
+            provides=arguments.provides,
+            timeout_seconds=arguments.timeout,
+        )
+
+    def _inspection(self) -> tuple[Inspect, str]:
+        if self._arguments.no_schemas:
+            return nothing_more, "not checked (--no-schemas)"
+        try:
+            schemas = open_schemas()
+        except NoSchemas as absent:
+            return nothing_more, f"not checked, as a package is absent ({absent})"
+        return schemas, f"checked with the types of openai {schemas.release}"
+
+
+def _tell(report: Report, arguments: argparse.Namespace, rows: AcceptedRows) -> None:
+    in_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    sys.stdout.write(console.rendered(report, in_colour=in_colour))
+    if report.is_complete:
+        for row in rows.unused:
+            print(f"accepts nothing, and can go: {row.where} {row.path} ({row.reason})")
+    for form, rendered in FORMS.items():
+        file: Path | None = getattr(arguments, form)
+        if file is not None:
+            # Half a surrogate pair, which an answer may hold, has no form in UTF-8.
+            file.write_bytes(rendered(report).encode("utf-8", "backslashreplace"))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,7 @@
+"""placeholder."""
+
+from compat_tests.report import Report
+
+
+def rendered(report: Report) -> str:
+    return ""

@@ -1,0 +1,110 @@
+"""Run what was chosen, one after the other: cases, recordings, cassettes. Each result is told when it is there."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from compat_tests.accepting import AcceptedRows
+from compat_tests.case import NamedCase, Need
+from compat_tests.client import Client, NoAnswer
+from compat_tests.comparison.accepted import Accepted
+from compat_tests.exchange import Recording, Request
+from compat_tests.playing import Inspect, play
+from compat_tests.result import Result
+from compat_tests.target import Servers, Target, foreign
+
+TargetOf = Callable[[Iterable[Need]], Awaitable[Target]]
+"""The server to ask that is set up so."""
+PLAIN_MODEL: Final = "tiny"
+"""What cases call the model that can do what they need of one."""
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    cases: tuple[NamedCase, ...] = ()
+    recordings: tuple[tuple[Literal["recording", "cassette"], Recording], ...] = ()
+
+    @property
+    def size(self) -> int:
+        return len(self.cases) + len(self.recordings)
+
+
+class CannotAsk(Exception):
+    """Nobody is at the address, or it will not talk to us."""
+
+
+async def results_of(
+    plan: Plan, target_of: TargetOf, *, inspect: Inspect, rows: AcceptedRows, began: Callable[[str], None]
+) -> AsyncIterator[Result]:
+    """Raises `CannotStart`, and `BadPattern` for a case that cannot be meant. `began` hears of each before it runs."""
+    for each in plan.cases:
+        slug = f"{each.resource}/{each.slug}"
+        began(slug)
+        target = await target_of(each.case.needs)
+        yield await play(each, target, inspect, partial(rows.judge, slug))
+    if not plan.recordings:
+        return
+    from compat_tests.replay import replay  # what reads and replays is needed by none of the cases
+
+    accepted = Accepted()
+    target = await target_of(())
+    for kind, recording in plan.recordings:
+        began(recording.name)
+        result = await replay(recording, target, inspect, accepted)
+        yield rows.applied(msgspec.structs.replace(result, kind=kind))
+
+
+@asynccontextmanager
+async def ours() -> AsyncIterator[TargetOf]:
+    """This server, started once for every way in which cases need it set up."""
+    async with Servers() as servers:
+        yield servers.of
+
+
+@asynccontextmanager
+async def theirs(
+    base_url: str,
+    api_key: str | None,
+    *,
+    model_server_port: int | None,
+    provides: Iterable[Need],
+    timeout_seconds: float,
+) -> AsyncIterator[TargetOf]:
+    """A server that runs already. Raises `OSError` where the port for the scripted model server is taken."""
+    opening = foreign(
+        base_url, api_key, model_server_port=model_server_port, provides=provides, timeout_seconds=timeout_seconds
+    )
+    async with opening as target:
+
+        async def of(needs: Iterable[Need]) -> Target:
+            return target
+
+        yield of
+
+
+async def first_model(client: Client) -> str | None:
+    """The first model that a server lists; None where it lists none. Raises `CannotAsk`."""
+    try:
+        answer = await client.ask(Request(method="GET", path="/v1/models"))
+    except NoAnswer as nobody:
+        raise CannotAsk(f"nobody answers at {client.base_url}: {nobody}") from nobody
+    if answer.status in {401, 403}:
+        raise CannotAsk(f"{client.base_url} refuses the key: {answer.status} (--api-key, or OPENAI_API_KEY)")
+    match answer.body:
+        case {"data": [{"id": str(name)}, *_]}:
+            return name
+    return None
+
+
+def on_model(plan: Plan, model: str) -> Plan:
+    """The plan with another name for the model that cases use."""
+    cases = [
+        msgspec.structs.replace(each, case=msgspec.structs.replace(each.case, model=model))
+        if each.case.model == PLAIN_MODEL
+        else each
+        for each in plan.cases
+    ]
+    return msgspec.structs.replace(plan, cases=tuple(cases))
