@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from compat_tests.event_stream import EventStream
 from compat_tests.exchange import UNRECORDED, Answer, Body, Event, Request
 
 BETA: Final = {"openai-beta": "assistants=v2"}
@@ -102,38 +103,13 @@ def _decoded(body: bytes, headers: dict[str, str]) -> Body:
 
 
 async def events_of(pieces: AsyncIterator[bytes]) -> AsyncIterator[Event]:
-    """The events in a body of server-sent events, cut anyhow. The last one counts also without a blank line after it.
-
-    An event without a name is `message`, as the standard has it.
-    """
-    left = b""
-    name, data = "message", list[str]()
-
-    def whole() -> Event:
-        text = "\n".join(data)
-        try:
-            return Event(name, json.loads(text))
-        except ValueError:
-            return Event(name, text)
-
+    """The events in a body of server-sent events, cut anyhow, as they come (see `EventStream`)."""
+    stream = EventStream()
     async for piece in pieces:
-        left += piece
-        *lines, left = left.split(b"\n")
-        for raw in lines:
-            line = raw.removesuffix(b"\r").decode(errors="replace")
-            if not line:
-                if data:
-                    yield whole()
-                name, data = "message", []
-            elif not line.startswith(":"):
-                field, _, value = line.partition(":")
-                value = value.removeprefix(" ")
-                if field == "event":
-                    name = value
-                elif field == "data":
-                    data.append(value)
-    if data:
-        yield whole()
+        for event in stream.feed(piece):
+            yield event
+    for event in stream.end():
+        yield event
 
 
 async def until_answered(client: Client, request: Request, seconds: float) -> None:
