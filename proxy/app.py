@@ -22,6 +22,7 @@ from proxy.api import http_face
 from proxy.api.sse import frame
 from proxy.clock import SystemClock
 from proxy.engine import Engine
+from proxy.retrieval.ingestion import Ingestion
 from proxy.services import Services
 from proxy.store import Store, StoreError, keys
 
@@ -50,7 +51,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             engine = Engine(store=store, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
             await engine.start()
             try:
-                yield Services(settings=settings, clock=clock, store=store, upstreams=upstreams, engine=engine)
+                yield Services(
+                    settings=settings,
+                    clock=clock,
+                    store=store,
+                    upstreams=upstreams,
+                    engine=engine,
+                    ingestion=Ingestion(),
+                )
             finally:
                 await engine.aclose(patience_seconds=settings.server.shutdown_seconds)
         finally:

@@ -15,6 +15,7 @@ PREFIXES: Final = {
     "message_id": "msg",
     "run_id": "run",
     "step_id": "step",
+    "vector_store_id": "vs",
 }
 
 

@@ -6,6 +6,7 @@ from adapters import Upstreams
 from config.settings import Settings
 from proxy.clock import Clock
 from proxy.engine import Engine
+from proxy.retrieval.ingestion import Ingestion
 from proxy.store import Store
 
 
@@ -15,3 +16,4 @@ class Services(Struct, frozen=True, kw_only=True):
     store: Store
     upstreams: Upstreams
     engine: Engine
+    ingestion: Ingestion

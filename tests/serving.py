@@ -1,6 +1,6 @@
 """Services for tests: a real store in a directory, real adapters, and a clock that the test moves."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,10 +11,13 @@ from config.settings import Settings, UpstreamSettings
 from proxy.api.sse import frame
 from proxy.engine import Engine
 from proxy.keys import new_key
+from proxy.retrieval.ingestion import Ingestion
 from proxy.services import Services
-from proxy.store import Store
+from proxy.store import Connection, Store
+from proxy.store.files import insert_file
 from proxy.store.keys import insert_key
-from tests.builders import AT, a_key
+from proxy.store.vector_stores import insert_store
+from tests.builders import AT, a_file, a_key, a_store
 
 
 class StandingClock:
@@ -41,7 +44,14 @@ async def serving(
     store = await Store.open(directory, clock)
     engine = Engine(store=store, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
     try:
-        yield Services(settings=settings, clock=clock, store=store, upstreams=upstreams, engine=engine)
+        yield Services(
+            settings=settings,
+            clock=clock,
+            store=store,
+            upstreams=upstreams,
+            engine=engine,
+            ingestion=Ingestion(),
+        )
     finally:
         await engine.aclose(patience_seconds=0.1)
         await store.aclose()
@@ -53,3 +63,15 @@ async def give_key(services: Services, project: str) -> str:
     secret, hint, digest = new_key()
     await services.store.write(lambda db: insert_key(db, a_key(project=project, hint=hint, digest=digest)))
     return secret
+
+
+async def furnished(services: Services, project: str, *, files: Iterable[str] = (), stores: Iterable[str] = ()) -> None:
+    """Files, of which there is nothing but their rows, and vector stores, with these ids."""
+
+    async def insert(db: Connection) -> None:
+        for id in files:
+            await insert_file(db, project, a_file(id=id), sha256="0" * 64)
+        for id in stores:
+            await insert_store(db, project, a_store(id=id))
+
+    await services.store.write(insert)

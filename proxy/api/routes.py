@@ -9,10 +9,33 @@ from typing import Any, Final, Generic, TypeVar
 
 from msgspec import Struct
 
-from proxy.operations import assistants, messages, models, runs, steps, threads
+from proxy.operations import (
+    assistants,
+    messages,
+    models,
+    runs,
+    steps,
+    threads,
+    vector_store_batches,
+    vector_store_files,
+    vector_stores,
+)
 
 Operation = Callable[..., Any]
 T = TypeVar("T")
+
+_IN_STORES: Final[tuple[tuple[str, str, Operation], ...]] = (
+    ("POST", "files", vector_store_files.create_vector_store_file),
+    ("GET", "files", vector_store_files.list_vector_store_files),
+    ("GET", "files/{file_id}", vector_store_files.get_vector_store_file),
+    ("POST", "files/{file_id}", vector_store_files.update_vector_store_file_attributes),
+    ("DELETE", "files/{file_id}", vector_store_files.delete_vector_store_file),
+    ("GET", "files/{file_id}/content", vector_store_files.retrieve_vector_store_file_content),
+    ("POST", "file_batches", vector_store_batches.create_vector_store_file_batch),
+    ("GET", "file_batches/{batch_id}", vector_store_batches.get_vector_store_file_batch),
+    ("POST", "file_batches/{batch_id}/cancel", vector_store_batches.cancel_vector_store_file_batch),
+    ("GET", "file_batches/{batch_id}/files", vector_store_batches.list_files_in_vector_store_batch),
+)
 
 TABLE: Final[tuple[tuple[str, str, Operation], ...]] = (
     ("POST", "/assistants", assistants.create_assistant),
@@ -41,15 +64,20 @@ TABLE: Final[tuple[tuple[str, str, Operation], ...]] = (
     ("GET", "/threads/{thread_id}/runs/{run_id}/steps", steps.list_run_steps),
     ("GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}", steps.get_run_step),
     ("GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}/reasoning", steps.get_run_step_reasoning),  # ours
+    ("POST", "/vector_stores", vector_stores.create_vector_store),
+    ("GET", "/vector_stores", vector_stores.list_vector_stores),
+    ("GET", "/vector_stores/{vector_store_id}", vector_stores.get_vector_store),
+    ("POST", "/vector_stores/{vector_store_id}", vector_stores.modify_vector_store),
+    ("DELETE", "/vector_stores/{vector_store_id}", vector_stores.delete_vector_store),
+    *((method, f"/vector_stores/{{vector_store_id}}/{path}", operation) for method, path, operation in _IN_STORES),
     ("GET", "/models", models.list_models),
     ("GET", "/models/{model*}", models.get_model),  # names of self-hosted models contain slashes
 )
 
 NEEDS_BETA: Final = frozenset({"assistants", "threads"})
-NOT_YET: Final = {
+NOT_YET: Final[dict[str, str]] = {
     "files": "Files",
     "uploads": "Uploads",
-    "vector_stores": "Vector stores",
 }
 """Families of the Assistants API that this version does not serve. No model server has them either."""
 

@@ -1,6 +1,7 @@
 """Messages: create, list, look at, modify, delete."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 from msgspec import UNSET, Raw, to_builtins
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from proxy.errors import InvalidRequest, ThreadIsBusy, not_found
 from proxy.ids import new_id
 from proxy.operations.active import when_free
+from proxy.operations.attachments import attach, attached_files
 from proxy.schema.fields import Deleted
 from proxy.schema.messages import (
     Attachment,
@@ -52,10 +54,12 @@ async def create_message(
             raise ThreadIsBusy(refusal, run_id=state.active_run)
         # The time of its insertion: lists are in the order of time, and it may have waited for another's message.
         message = replace(given, created_at=services.clock.now())
-        await messages.insert_messages(db, project, [message])
+        await add_messages(db, project, thread_id, [message])
         return message
 
-    return await when_free(services, project, thread_id, lambda: services.store.write(save), gone=gone)
+    message = await when_free(services, project, thread_id, lambda: services.store.write(save), gone=gone)
+    services.ingestion.wake()
+    return message
 
 
 async def list_messages(services: Services, *, project: str, thread_id: str, params: ListMessagesParams) -> Page:
@@ -102,6 +106,16 @@ async def delete_message(services: Services, *, project: str, thread_id: str, me
 
     await services.store.write(delete)
     return Deleted(id=message_id, object="thread.message.deleted")
+
+
+async def add_messages(db: Connection, project: str, thread_id: str, new: Sequence[Message]) -> None:
+    """To a thread that there is, with the files that they bring into its vector store."""
+    if attached_files(new):
+        thread = await threads.find_thread(db, project, thread_id)
+        if thread is None:
+            raise not_found("thread", thread_id)
+        await threads.save_thread(db, project, await attach(db, project, thread, new, at=new[0].created_at))
+    await messages.insert_messages(db, project, new)
 
 
 def new_message(body: CreateMessage, *, thread_id: str, at: int, param: str = "") -> Message:

@@ -11,10 +11,10 @@ from proxy.errors import InvalidRequest, NotFound, ThreadIsBusy, not_found
 from proxy.ids import check_id, new_id
 from proxy.operations.active import cancel, stored_run, when_free
 from proxy.operations.hosted import check_choice, check_required, note_hosted
-from proxy.operations.messages import new_message
+from proxy.operations.messages import add_messages, new_message
 from proxy.operations.models import check_model
-from proxy.operations.threads import new_thread
-from proxy.operations.tool_resources import answered_resources
+from proxy.operations.threads import new_thread, save_thread
+from proxy.operations.tool_resources import answered_resources, modified_resources
 from proxy.operations.tools import answered_tools
 from proxy.runs.lifecycle import is_terminal
 from proxy.runs.outputs import accept, mismatch
@@ -32,7 +32,7 @@ from proxy.schema.runs import (
     SubmitToolOutputsToRun,
     TruncationStrategy,
 )
-from proxy.schema.tools import CodeInterpreterTool, Tool
+from proxy.schema.tools import CodeInterpreterTool, Tool, ToolResources
 from proxy.services import Services
 from proxy.store import assistants, messages, runs, steps, threads
 from proxy.store.database import Connection
@@ -60,7 +60,7 @@ async def create_run(
         if state.active_run is not None:  # last, as it may be cancelled for the sake of this one
             refusal = f"Thread {thread_id} already has an active run {state.active_run}."
             raise ThreadIsBusy(refusal, run_id=state.active_run)
-        await messages.insert_messages(db, project, [replace(message, created_at=now) for message in given])
+        await add_messages(db, project, thread_id, [replace(message, created_at=now) for message in given])
         await _save_new_run(services, db, project, run)
         return [RunCreated(run), RunChanged(run)]
 
@@ -76,17 +76,16 @@ async def create_thread_and_run(services: Services, *, project: str, body: Creat
     check_choice(body.tool_choice)
     tools = None if body.tools is None else answered_tools(body.tools)
     now = services.clock.now()
-    thread, first_messages = new_thread(body.thread, at=now, param="thread")
+    new = new_thread(body.thread, at=now, param="thread")
     if body.tool_resources is not None:
         # The run's own resources stand in for those of its thread where both are given.
-        given = answered_resources(body.tool_resources, code_interpreter=False)
-        thread = replace(thread, tool_resources=given)
+        given = modified_resources(body.tool_resources, ToolResources(), code_interpreter=False)
+        new = replace(new, resources=given, thread=replace(new.thread, tool_resources=given.answered))
 
     async def save(db: Connection) -> list[Event]:
         assistant = await _assistant(db, project, body.assistant_id)
-        run = _new_run(services, assistant, body, tools, thread_id=thread.id, at=now)
-        await threads.insert_thread(db, project, thread)
-        await messages.insert_messages(db, project, first_messages)
+        run = _new_run(services, assistant, body, tools, thread_id=new.thread.id, at=now)
+        thread = await save_thread(db, project, new)
         await _save_new_run(services, db, project, run)
         return [ThreadCreated(thread), RunCreated(run), RunChanged(run)]
 
@@ -180,6 +179,7 @@ async def _begin(
 ) -> Run | Follower:
     """Play what was saved as `queued`. The answer is the run as it was saved, whatever it has become since."""
     events = await services.store.write(save)
+    services.ingestion.wake()
     run = next(event.run for event in events if isinstance(event, RunChanged))
     position = services.engine.begin(run, project, events)
     return services.engine.follow(run.id, since=position) if stream else run

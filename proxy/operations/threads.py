@@ -1,12 +1,14 @@
 """Threads: create, list, look at, modify, delete."""
 
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, Struct
 from msgspec.structs import replace
 
 from proxy.errors import not_found
 from proxy.ids import new_id
+from proxy.operations.attachments import attach
+from proxy.operations.filling import EXPIRY_OF_HELPERS
 from proxy.operations.messages import new_message
-from proxy.operations.tool_resources import answered_resources
+from proxy.operations.tool_resources import Resources, modified_resources, resources_of
 from proxy.schema.fields import Deleted
 from proxy.schema.messages import Message
 from proxy.schema.pages import ListThreadsParams, Page
@@ -18,13 +20,9 @@ from proxy.store import Connection, messages, runs, threads
 
 
 async def create_thread(services: Services, *, project: str, body: CreateThread) -> Thread:
-    thread, first_messages = new_thread(body, at=services.clock.now())
-
-    async def save(db: Connection) -> None:
-        await threads.insert_thread(db, project, thread)
-        await messages.insert_messages(db, project, first_messages)
-
-    await services.store.write(save)
+    new = new_thread(body, at=services.clock.now())
+    thread = await services.store.write(lambda db: save_thread(db, project, new))
+    services.ingestion.wake()
     return thread
 
 
@@ -44,11 +42,14 @@ async def get_thread(services: Services, *, project: str, thread_id: str) -> Raw
 
 
 async def modify_thread(services: Services, *, project: str, thread_id: str, body: ModifyThread) -> Thread:
+    now = services.clock.now()
+
     async def save(db: Connection) -> Thread:
         thread = await threads.find_thread(db, project, thread_id)
         if thread is None:
             raise not_found("thread", thread_id)
-        modified = _modified(thread, body)
+        modified, resources = _modified(thread, body)
+        await resources.save(db, project, at=now)
         await threads.save_thread(db, project, modified)
         return modified
 
@@ -74,29 +75,44 @@ async def delete_thread(services: Services, *, project: str, thread_id: str) -> 
     return Deleted(id=thread_id, object="thread.deleted")
 
 
-def new_thread(body: CreateThread | None, *, at: int, param: str = "") -> tuple[Thread, list[Message]]:
-    """A thread and its first messages, not saved yet. `param` is where the body stands in the request."""
+class NewThread(Struct, frozen=True, kw_only=True):
+    """A thread and its first messages, not saved yet."""
+
+    thread: Thread
+    resources: Resources
+    messages: list[Message]
+
+
+def new_thread(body: CreateThread | None, *, at: int, param: str = "") -> NewThread:
+    """`param` is where the body stands in the request."""
     given = body or CreateThread()
+    resources = resources_of(given.tool_resources, at=at, code_interpreter=False, expires_after=EXPIRY_OF_HELPERS)
     thread = Thread(
-        id=new_id("thread"),
-        created_at=at,
-        metadata=given.metadata or {},
-        tool_resources=answered_resources(given.tool_resources, code_interpreter=False),
+        id=new_id("thread"), created_at=at, metadata=given.metadata or {}, tool_resources=resources.answered
     )
     inside = f"{param}.messages" if param else "messages"
-    return thread, [
+    first_messages = [
         new_message(message, thread_id=thread.id, at=at, param=f"{inside}[{place}]")
         for place, message in enumerate(given.messages or ())
     ]
+    return NewThread(thread=thread, resources=resources, messages=first_messages)
 
 
-def _modified(thread: Thread, body: ModifyThread) -> Thread:
+async def save_thread(db: Connection, project: str, new: NewThread) -> Thread:
+    """With its messages, and what they bring along; the thread as it is then."""
+    at = new.thread.created_at
+    await new.resources.save(db, project, at=at)
+    thread = await attach(db, project, new.thread, new.messages, at=at)
+    await threads.insert_thread(db, project, thread)
+    await messages.insert_messages(db, project, new.messages)
+    return thread
+
+
+def _modified(thread: Thread, body: ModifyThread) -> tuple[Thread, Resources]:
     """Absent keeps, null clears."""
+    given = body.tool_resources or None
+    over = ToolResources() if body.tool_resources is None else thread.tool_resources
+    resources = modified_resources(given, over, code_interpreter=False)
     if body.metadata is not UNSET:
         thread = replace(thread, metadata=body.metadata or {})
-    if body.tool_resources is None:
-        thread = replace(thread, tool_resources=ToolResources())
-    elif body.tool_resources is not UNSET:
-        given = answered_resources(body.tool_resources, code_interpreter=False, over=thread.tool_resources)
-        thread = replace(thread, tool_resources=given)
-    return thread
+    return replace(thread, tool_resources=resources.answered), resources

@@ -4,6 +4,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from proxy.schema.chunking import ChunkingStrategyInput
+from proxy.schema.fields import Metadata
+
 FunctionName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9_-]+$")]
 
 
@@ -130,8 +133,8 @@ class VectorStoreInput(_Request, frozen=True, kw_only=True):
     """The helper that makes a vector store on the way."""
 
     file_ids: Annotated[list[str], Meta(max_length=10_000)] | None = None
-    chunking_strategy: dict[str, Any] | None = None
-    metadata: dict[str, str] | None = None
+    chunking_strategy: ChunkingStrategyInput | None = None
+    metadata: Metadata | None = None
 
 
 class FileSearchResourcesInput(_Request, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from proxy.schema.pages import Page
 from proxy.store.database import Connection, Value
 from proxy.store.documents import stored_json, to_doc
 from proxy.store.paging import page
+from proxy.store.vector_store_files import detach_everywhere
 
 _decode = msgspec.json.Decoder(FileObject).decode
 
@@ -84,7 +85,10 @@ async def list_files(db: Connection, project: str, params: ListFilesParams, *, n
 
 
 async def delete_file(db: Connection, project: str, id: str) -> bool:
-    """The row first, then its bytes: what dies between leaves litter, and never a file without bytes."""
+    """Also from the vector stores it is in. The row first, then its bytes: what dies between leaves litter, and never a
+    file without bytes.
+    """
+    await detach_everywhere(db, project, id)
     return await db.run("DELETE FROM files WHERE id = :id AND project = :project", {"id": id, "project": project}) > 0
 
 

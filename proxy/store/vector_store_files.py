@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from proxy.errors import not_found
 from proxy.schema.pages import Page
 from proxy.schema.vector_stores import (
+    FileBatch,
     FileError,
     FileStatus,
     ListVectorStoreFilesParams,
@@ -20,6 +21,7 @@ from proxy.schema.vector_stores import (
 )
 from proxy.store.database import Connection, Row, Value
 from proxy.store.documents import stored_json, to_doc
+from proxy.store.file_batches import save_batch
 from proxy.store.file_counts import CountChanges
 from proxy.store.paging import page
 
@@ -178,6 +180,12 @@ async def cancel_entries(db: Connection, project: str, store_id: str, batch_id: 
         {"store_id": store_id, "project": project, "batch_id": batch_id},
     )
     await _end(db, project, [_entry(row) for row in rows], status="cancelled")
+
+
+async def cancel_batch(db: Connection, project: str, batch: FileBatch) -> None:
+    """One that is in progress, as it was read in this transaction."""
+    await save_batch(db, project, replace(batch, status="cancelled"))
+    await cancel_entries(db, project, batch.vector_store_id, batch.id)
 
 
 # Rows

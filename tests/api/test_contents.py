@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from compat_tests.scripted_upstream import Raw, ScriptedUpstream, Stream, error, scripted_upstream, text
+from proxy.api.authorization import ANONYMOUS_PROJECT
+from proxy.services import Services
 from tests.adapters.recordings import errors
 from tests.api.conftest import Client
 from tests.engine.conftest import Frame, frames_in
+from tests.serving import furnished
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 DATA_URL = "data:image/png;base64,iVBORw0KGgo="
@@ -220,12 +223,15 @@ async def test_what_clients_write_reaches_the_model_as_it_stands(client: Client,
     assert answer["run_id"] is not None
 
 
-async def test_additional_messages_come_before_the_answer_and_stay(client: Client, upstream: ScriptedUpstream):
+async def test_additional_messages_come_before_the_answer_and_stay(
+    client: Client, services: Services, upstream: ScriptedUpstream
+):
     attachments = [
         {"file_id": "file-1", "tools": [{"type": "file_search"}]},
         {"file_id": "file-1", "tools": [{"type": "code_interpreter"}]},
     ]
     thread = await thread_with(client, "one")
+    await furnished(services, ANONYMOUS_PROJECT, files=["file-1"])
     frames = await run(
         client,
         thread,

@@ -142,7 +142,6 @@ async def test_an_unknown_url(client: Client, method: str, path: str):
         ("POST", "/v1/files", "Files"),
         ("GET", "/files/file-1/content", "Files"),
         ("POST", "/v1/uploads", "Uploads"),
-        ("GET", "/v1/vector_stores/vs_1/files", "Vector stores"),
     ],
 )
 async def test_what_this_version_does_not_have_is_not_asked_of_model_servers(
@@ -185,11 +184,13 @@ async def test_a_method_that_is_not_allowed(client: Client, method: str, path: s
         ),
         (
             "/v1/assistants",
-            {"model": "tiny", "tool_resources": {"file_search": {"vector_stores": [{"file_ids": ["file-1"]}]}}},
+            {
+                "model": "tiny",
+                "tool_resources": {"file_search": {"vector_store_ids": ["vs_1"], "vector_stores": [{}]}},
+            },
             refusal(
-                "Vector stores are not available in this version, so none can be made on the way.",
+                "Mutually exclusive parameters: 'vector_store_ids' and 'vector_stores'. Only one of them may be given.",
                 "tool_resources.file_search.vector_stores",
-                "unsupported_parameter",
             ),
         ),
         (

@@ -16,6 +16,13 @@ from proxy.schema.assistants import CreateAssistant, ModifyAssistant
 from proxy.schema.messages import CreateMessage, ModifyMessage
 from proxy.schema.runs import CreateRun, CreateThreadAndRun, ModifyRun, SubmitToolOutputsToRun
 from proxy.schema.threads import CreateThread, ModifyThread
+from proxy.schema.vector_stores import (
+    CreateFileBatch,
+    CreateVectorStore,
+    CreateVectorStoreFile,
+    ModifyVectorStore,
+    UpdateVectorStoreFile,
+)
 
 FUNCTION = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object"}}}
 SEARCH = {"type": "file_search", "file_search": {"max_num_results": 5, "ranking_options": {"score_threshold": 0.5}}}
@@ -62,6 +69,15 @@ RUN = {
     "response_format": {"type": "json_object"},
     "reasoning_effort": None,
 }
+STORE = {
+    "name": "n",
+    "description": "d",
+    "expires_after": {"anchor": "last_active_at", "days": 7},
+    "metadata": {"k": "v"},
+}
+STRATEGY = {"type": "static", "static": {"max_chunk_size_tokens": 200, "chunk_overlap_tokens": 50}}
+ATTRIBUTES = {"year": 2024, "final": True, "author": "Ann", "share": 0.5}
+STORED_FILE = {"file_id": "file-1", "attributes": ATTRIBUTES, "chunking_strategy": {"type": "auto"}}
 VALID: dict[type[msgspec.Struct], dict[str, Any]] = {
     CreateAssistant: ASSISTANT,
     ModifyAssistant: ASSISTANT | {"response_format": "auto"},
@@ -73,6 +89,13 @@ VALID: dict[type[msgspec.Struct], dict[str, Any]] = {
     CreateThreadAndRun: RUN | {"tool_choice": "auto", "tool_resources": RESOURCES, "thread": {"messages": [MESSAGE]}},
     ModifyRun: {"metadata": {"k": "v"}},
     SubmitToolOutputsToRun: {"tool_outputs": [{"tool_call_id": "call_1", "output": "o"}], "stream": False},
+}
+VALID |= {
+    CreateVectorStore: STORE | {"file_ids": ["file-1"], "chunking_strategy": STRATEGY},
+    ModifyVectorStore: STORE,
+    CreateVectorStoreFile: STORED_FILE,
+    UpdateVectorStoreFile: {"attributes": ATTRIBUTES},
+    CreateFileBatch: {"file_ids": ["file-1"], "files": [STORED_FILE], "attributes": ATTRIBUTES},
 }
 EXPLAINERS = {expected: Explainer(expected) for expected in VALID}
 

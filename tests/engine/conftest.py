@@ -18,6 +18,7 @@ from proxy.api.sse import frame
 from proxy.engine import Engine, Follower
 from proxy.operations import messages as message_operations
 from proxy.operations import runs as operations
+from proxy.retrieval.ingestion import Ingestion
 from proxy.schema.messages import CreateMessage, Message, TextContent
 from proxy.schema.pages import ListParams
 from proxy.schema.runs import CreateRun, Run, RunStatus, SubmitToolOutputsToRun, ToolOutput
@@ -220,7 +221,9 @@ async def a_process(
     store = await Store.open(directory, clock)
     upstreams: Upstreams = await open_upstreams(settings)
     engine = Engine(store=meddled(store), upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
-    services = Services(settings=settings, clock=clock, store=store, upstreams=upstreams, engine=engine)
+    services = Services(
+        settings=settings, clock=clock, store=store, upstreams=upstreams, engine=engine, ingestion=Ingestion()
+    )
     try:
         yield World(services, upstream, clock)
     finally:

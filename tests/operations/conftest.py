@@ -8,7 +8,7 @@ import pytest
 from compat_tests.scripted_upstream import ScriptedUpstream, scripted_upstream
 from config.settings import UpstreamSettings
 from proxy.services import Services
-from tests.serving import serving
+from tests.serving import furnished, serving
 
 HOME = "home"
 AWAY = "away"
@@ -24,4 +24,5 @@ async def upstream() -> AsyncIterator[ScriptedUpstream]:
 @pytest.fixture
 async def services(tmp_path: Path, upstream: ScriptedUpstream) -> AsyncIterator[Services]:
     async with serving(tmp_path / "data", UpstreamSettings(url=upstream.url, dialect="generic")) as services:
+        await furnished(services, HOME, files=["file-1", "file-2"], stores=["vs_1", "vs_2"])
         yield services

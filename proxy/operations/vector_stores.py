@@ -1,0 +1,104 @@
+"""Vector stores: create, list, look at, modify, delete."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from msgspec import UNSET, Raw
+from msgspec.structs import replace
+
+from proxy.errors import not_found
+from proxy.operations.filling import Wanted, fill, new_store, strategy_of
+from proxy.schema.fields import Deleted
+from proxy.schema.pages import ListParams, Page
+from proxy.schema.vector_stores import CreateVectorStore, ModifyVectorStore, VectorStore
+from proxy.services import Services
+from proxy.store import Connection, vector_stores
+from proxy.store.expiry import expire_stores
+
+T = TypeVar("T")
+
+
+async def create_vector_store(services: Services, *, project: str, body: CreateVectorStore) -> VectorStore:
+    now = services.clock.now()
+    store = new_store(
+        at=now,
+        name=body.name,
+        description=body.description,
+        expires_after=body.expires_after,
+        metadata=body.metadata,
+    )
+    strategy = strategy_of(body.chunking_strategy)
+    wanted = [Wanted(file_id=id, chunking_strategy=strategy) for id in body.file_ids or ()]
+
+    async def save(db: Connection) -> VectorStore:
+        await vector_stores.insert_store(db, project, store)
+        await fill(db, project, store, wanted, at=now)
+        return await existing_store(db, project, store.id)
+
+    created = await services.store.write(save)
+    services.ingestion.wake()
+    return created
+
+
+async def list_vector_stores(services: Services, *, project: str, params: ListParams) -> Page:
+    return await up_to_date(services, lambda db: vector_stores.list_stores(db, project, params))
+
+
+async def get_vector_store(services: Services, *, project: str, vector_store_id: str) -> Raw:
+    store = await up_to_date(services, lambda db: vector_stores.store_json(db, project, vector_store_id))
+    if store is None:
+        raise not_found("vector store", vector_store_id)
+    return store
+
+
+async def modify_vector_store(
+    services: Services, *, project: str, vector_store_id: str, body: ModifyVectorStore
+) -> VectorStore:
+    """Absent keeps, null clears. It counts as being active, also where nothing changes."""
+    now = services.clock.now()
+
+    async def save(db: Connection) -> VectorStore:
+        await expire_stores(db, now)
+        store = await existing_store(db, project, vector_store_id)
+        modified = replace(
+            store,
+            name=store.name if body.name is UNSET else body.name,
+            description=store.description if body.description is UNSET else body.description,
+            expires_after=store.expires_after if body.expires_after is UNSET else body.expires_after,
+            metadata=store.metadata if body.metadata is UNSET else body.metadata or {},
+        )
+        modified = vector_stores.active(modified, now)
+        await vector_stores.save_store(db, project, modified)
+        return modified
+
+    return await services.store.write(save)
+
+
+async def delete_vector_store(services: Services, *, project: str, vector_store_id: str) -> Deleted:
+    """Its files stay, and what is being read for it is given up."""
+    if not await services.store.write(lambda db: vector_stores.delete_store(db, project, vector_store_id)):
+        raise not_found("vector store", vector_store_id)
+    services.ingestion.wake()
+    return Deleted(id=vector_store_id, object="vector_store.deleted")
+
+
+async def existing_store(db: Connection, project: str, store_id: str) -> VectorStore:
+    """Raises `NotFound`."""
+    store = await vector_stores.find_store(db, project, store_id)
+    if store is None:
+        raise not_found("vector store", store_id)
+    return store
+
+
+async def up_to_date(services: Services, read: Callable[[Connection], Awaitable[T]]) -> T:
+    """What is read when every store whose time is over has been noted as expired."""
+    now = services.clock.now()
+
+    async def look(db: Connection) -> tuple[bool, T]:
+        return await vector_stores.store_expires(db, now), await read(db)
+
+    while True:
+        expires, answer = await services.store.read(look)
+        if not expires:
+            return answer
+        await services.store.write(lambda db: expire_stores(db, now))
