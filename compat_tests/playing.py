@@ -210,7 +210,9 @@ class _Play:
         else:
             assert answer is not None
             self._cleaner.note(request, answer)
-            wrong = (*self._differences(expect, answer), *self._inspect(request, answer))
+            wrong = list(self._differences(expect, answer))
+            said = {each.path for each in wrong}  # once is enough
+            wrong += [each for each in self._inspect(request, answer) if each.path not in said]
             found = [self._judge(each) for each in wrong]
         self.asked.append(
             Asked(

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, Literal
 
+import aiohttp
 import msgspec
 from msgspec import Struct
 
@@ -90,6 +91,8 @@ async def first_model(client: Client) -> str | None:
     try:
         answer = await client.ask(Request(method="GET", path="/v1/models"))
     except NoAnswer as nobody:
+        if not isinstance(nobody.__cause__, aiohttp.ClientConnectorError | TimeoutError):
+            return None  # somebody is there, and answers this badly: that is for the report to say
         raise CannotAsk(f"nobody answers at {client.base_url}: {nobody}") from nobody
     if answer.status in {401, 403}:
         raise CannotAsk(f"{client.base_url} refuses the key: {answer.status} (--api-key, or OPENAI_API_KEY)")
