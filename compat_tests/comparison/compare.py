@@ -63,12 +63,12 @@ def _bodies(theirs: Any, ours: Any, values: Values) -> Iterator[Difference]:
         other = _as_file(ours) or _as_file(_as_bytes(ours))
         if other is None or file != other:
             yield Difference(path="body", expected=_told(file), got=_told(other) if other else described(ours))
-    elif isinstance(theirs, str) and isinstance(ours, str):
-        if theirs != ours:
-            yield Difference(path="body", expected=described(theirs), got=f"another {described(ours)}")
     elif theirs is None or theirs == "":
         if ours not in (None, "", b""):
             yield Difference(path="body", expected="nothing", got=described(ours))
+    elif isinstance(theirs, str) and isinstance(ours, str):
+        if theirs != ours:
+            yield Difference(path="body", expected=described(theirs), got=f"another {described(ours)}")
     else:
         yield from values.differences(theirs, ours, "body")
 

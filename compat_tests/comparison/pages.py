@@ -26,15 +26,16 @@ def paired(
 ) -> tuple[list[Pair], list[Difference]]:
     """Which items are the same, and what is missing, too many, or in another order."""
     is_open = _is_open(when)
-    taken = _known(theirs, ours, ids)
+    names = _names(theirs)
+    taken = _known(names, ours, ids)
     rest = [place for place in range(len(ours)) if place not in taken.values()]
     unknown = [place for place in range(len(theirs)) if place not in taken]
     if not is_open:
         # What nobody has met before is met in its place.
-        met = [place for place in unknown if not ids.knows(_id(theirs[place]))]
+        met = [place for place in unknown if not ids.knows(names[place])]
         taken |= dict(zip(met, rest, strict=False))
         rest = rest[len(met) :]
-    missing = [place for place in unknown if place not in taken and (not is_open or ids.knows(_id(theirs[place])))]
+    missing = [place for place in unknown if place not in taken and (not is_open or ids.knows(names[place]))]
     extra = [place for place in rest if not is_open or (ids.recorded(_id(ours[place])) and not _is_shortened(when))]
     found = [
         *(Difference(path=f"{path}[{each}]", expected=described(theirs[each]), got="absent") for each in missing),
@@ -47,16 +48,17 @@ def paired(
     return [Pair(theirs[place], ours[taken[place]], place) for place in sorted(taken)], found
 
 
-def _known(theirs: list[Any], ours: list[Any], ids: Ids) -> dict[int, int]:
+def _names(items: list[Any]) -> list[str]:
+    """The ids, without those that stand for several items: they are masked, and name nothing."""
+    found = [_id(each) for each in items]
+    return [name if found.count(name) == 1 else "" for name in found]
+
+
+def _known(names: list[str], ours: list[Any], ids: Ids) -> dict[int, int]:
     """The live place by the recorded one, of items that were met before."""
     places = {_id(each): place for place, each in enumerate(ours)}
-    names = [_id(each) for each in theirs]
-    found = {}
-    for place, name in enumerate(names):
-        live = ids.live(name) if names.count(name) == 1 else None  # what is masked may name several
-        if live in places:
-            found[place] = places[live]
-    return found
+    lives = ((place, ids.live(name)) for place, name in enumerate(names))
+    return {place: places[live] for place, live in lives if live in places}
 
 
 def _is_open(when: Context) -> bool:
@@ -93,10 +95,12 @@ def _ends(theirs: Any, ours: Any, ids: Ids, when: Context, path: str) -> Iterato
             yield Difference(path=path, expected=_end(theirs), got=_end(ours))
         elif ours is not None and not isinstance(ours, str):
             yield Difference(path=path, expected=_end(theirs), got=described(ours))
+    elif _is_open(when) and (not ids.knows(theirs) or ids.recorded(ours) is None):
+        pass  # foreign
     elif ids.knows(theirs):
         if problem := ids.meet(theirs, ours):
             yield Difference(path=path, expected="the same object as in the recording", got=problem)
-    elif not _is_open(when):
+    else:
         yield Difference(path=path, expected="the id of an item", got="the id of another one")
 
 

@@ -14,7 +14,7 @@ INDEXED: Final = {"vector_store", "vector_store.file", "vector_store.file_batch"
 RUNS: Final = {"thread.run", "thread.run.step"}
 PROGRESSING: Final = {
     "status", "started_at", "completed_at", "expires_at", "cancelled_at", "failed_at", "incomplete_details",
-    "last_error", "required_action", "usage", "usage_bytes", "file_counts", "step_details",
+    "last_error", "required_action", "usage", "usage_bytes", "step_details",
 }  # fmt: skip
 """What is other than it was when the status is a later one; that the keys are there is looked at all the same."""
 
@@ -29,14 +29,19 @@ def has_come_further(theirs: dict[str, Any], ours: dict[str, Any], when: Context
     return when.moving and theirs.get("object") in RUNS and _stage(other) > _stage(one)
 
 
-def counts_may_move(theirs: Any, ours: Any, around: dict[str, Any], when: Context) -> bool:
-    """Whether these are the counts of files of a store, or batch, that is at work: more may be done by now."""
-    if not (isinstance(theirs, dict) and isinstance(ours, dict) and is_read(when)):
+def may_have_moved(key: str, theirs: Any, ours: Any, around: dict[str, Any], when: Context) -> bool:
+    """Whether this is what a store, or batch, tells of files that it is at work on: more may be done by now."""
+    if around.get("object") not in INDEXED or around.get("status") != "in_progress" or not is_read(when):
         return False
-    if around.get("status") != "in_progress" or theirs.keys() != ours.keys():
-        return False
-    still = {"failed", "cancelled", "total"} & theirs.keys()
-    return all(theirs[key] == ours[key] for key in still) and theirs.get("completed", 0) <= ours.get("completed", 0)
+    match key, theirs, ours:
+        case "file_counts", dict(), dict():
+            still = {"failed", "cancelled", "total"} & theirs.keys()
+            is_more = theirs.get("completed", 0) <= ours.get("completed", -1)
+            return theirs.keys() == ours.keys() and is_more and all(theirs[each] == ours[each] for each in still)
+        case "usage_bytes", int(), int():
+            return ours >= theirs
+        case _:
+            return False
 
 
 def is_read(when: Context) -> bool:

@@ -69,9 +69,9 @@ def _deltas(theirs: Said, ours: Said, values: Values, when: Context) -> Iterator
         return
     begins, at = theirs[0][0], f"events[{theirs[0][0]}].data"
     yield from values.by_shape.differences(theirs[0][1].data, ours[0][1].data, at)
-    shapes = {_shape(event.data) for _, event in theirs}
+    shapes = {_shape(event.data) for _, event in theirs[1:]}
     for place, event in ours[1:]:
-        if len(theirs) > 1 and _shape(event.data) not in shapes:
+        if shapes and _shape(event.data) not in shapes:
             found = f"{event.event} of another form, as the {place + 1}. event"
             yield Difference(path=f"events[{begins}…].data", expected="the form of the other deltas", got=found)
             break

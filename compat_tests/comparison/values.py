@@ -14,7 +14,7 @@ from msgspec import structs
 from compat_tests.comparison.context import Context
 from compat_tests.comparison.ids import Ids, is_id_key
 from compat_tests.comparison.pages import page_differences, paired
-from compat_tests.comparison.progress import PROGRESSING, counts_may_move, has_come_further
+from compat_tests.comparison.progress import PROGRESSING, has_come_further, may_have_moved
 from compat_tests.comparison.shape import ERRORS, described
 from compat_tests.result import Difference
 
@@ -89,7 +89,7 @@ class Values:
             one, other = theirs.get(each, ABSENT), ours.get(each, ABSENT)
             if further and each in PROGRESSING and one is not ABSENT and other is not ABSENT:
                 continue
-            if each == "file_counts" and counts_may_move(one, other, theirs, self._when):
+            if may_have_moved(each, one, other, theirs, self._when):
                 continue
             if each == "usage_bytes" and are_sizes(one, other):
                 continue
