@@ -76,7 +76,7 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 Need = Literal["short-expiry", "one-run-at-a-time", "full-disk"]
-"""What not every server can be asked for: that runs expire a second after their creation; that the model server is
+"""What not every server can be asked for: that runs expire two seconds after their creation; that the model server is
 asked for one run at a time; that its disk can be filled up."""
 
 

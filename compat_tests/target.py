@@ -75,7 +75,7 @@ async def foreign(
 async def started(
     *, python: str | None = None, environ: dict[str, str] | None = None, needs: Iterable[Need] = ()
 ) -> AsyncIterator[Target]:
-    """This server as a process of its own on an empty directory, in front of a scripted model server.
+    """This server as a process of its own on an empty directory, with one key, in front of a scripted model server.
 
     Raises `CannotStart`.
     """
@@ -84,13 +84,14 @@ async def started(
     await upstream.start()
     try:
         with tempfile.TemporaryDirectory(prefix="understudy-conformance-") as data:
-            command = [python or sys.executable, "run.py", "serve", "--port", "0", "--data", data]
+            command = [python or sys.executable, "run.py"]
             plain = {name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
-            plain |= _settings(provides, upstream.url)
+            settings = plain | _settings(provides, upstream.url) | (environ or {})
+            key = await _new_key(command, data, settings)
             process = await asyncio.create_subprocess_exec(
-                *command,
+                *(*command, "serve", "--port", "0", "--data", data),
                 cwd=ROOT,
-                env=plain | (environ or {}),
+                env=settings,
                 stdin=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
                 limit=2**20,
@@ -101,7 +102,7 @@ async def started(
             try:
                 url = await _listening(process.stderr, said)
                 reader = asyncio.get_running_loop().create_task(_drain(process.stderr))
-                async with Client(url, None) as client:
+                async with Client(url, key) as client:
                     yield Target(
                         client=client, upstream=upstream, is_ours=True, provides=provides, process_id=process.pid
                     )
@@ -147,9 +148,27 @@ def _settings(needs: frozenset[Need], upstream: str) -> dict[str, str]:
     """The environment of a server that is so."""
     places = {"max_concurrent": 1} if "one-run-at-a-time" in needs else {}
     found = {"UNDERSTUDY_UPSTREAMS": json.dumps([{"url": upstream, **places}])}
+    if "strict" in needs:
+        found["UNDERSTUDY_SERVER__STRICT"] = "true"
     if "short-expiry" in needs:
-        found["UNDERSTUDY_RUNS__EXPIRES_AFTER_SECONDS"] = "1"
+        found["UNDERSTUDY_RUNS__EXPIRES_AFTER_SECONDS"] = "2"
     return found
+
+
+async def _new_key(command: list[str], data: str, settings: dict[str, str]) -> str:
+    """Before the server starts: one that has no key answers anybody."""
+    process = await asyncio.create_subprocess_exec(
+        *(*command, "keys", "create", "--project", "conformance", "--data", data),
+        cwd=ROOT,
+        env=settings,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    printed, said = await process.communicate()
+    if process.returncode != 0:
+        raise CannotStart(f"no key can be made:\n{said.decode(errors='replace')}")
+    return printed.decode().strip()
 
 
 async def _listening(stderr: asyncio.StreamReader, said: list[str]) -> str:
