@@ -74,6 +74,17 @@ class RunSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """How long such a request waits, for the run to end or to be cancelled, before it is rejected after all."""
 
 
+class FileSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    max_file_megabytes: Annotated[int, Meta(ge=1)] = 512
+    """The largest file that is taken in one request."""
+    max_upload_megabytes: Annotated[int, Meta(ge=1)] = 8192
+    """The largest file that is taken in parts."""
+    keep_free_megabytes: Annotated[int, Meta(ge=0)] = 256
+    """So much of the disk is not given to files: the database needs room to go on."""
+    refuse_downloads: bool = False
+    """Keep the contents of files of the purposes `assistants` and `user_data` here, as the real service did."""
+
+
 class LaunchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model server that is started, and stopped, with this one."""
 
@@ -101,4 +112,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     launch: LaunchSettings = LaunchSettings()
     models: ModelSettings = ModelSettings()
     runs: RunSettings = RunSettings()
+    files: FileSettings = FileSettings()
     log: LogSettings = LogSettings()

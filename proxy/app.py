@@ -22,9 +22,12 @@ from proxy.api import http_face
 from proxy.api.sse import frame
 from proxy.clock import SystemClock
 from proxy.engine import Engine
+from proxy.operations.sweeping import keep_sweeping, sweep_blobs
 from proxy.retrieval.ingestion import Ingestion
 from proxy.services import Services
 from proxy.store import Store, StoreError, keys
+from proxy.store.blob_directory import DirectoryBlobs
+from proxy.tasks import TaskGroup
 
 log = logging.getLogger(__name__)
 
@@ -46,20 +49,30 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         refusal = may_serve(settings.server.host, any_key, settings.server.allow_anonymous)
         if refusal is not None:
             raise NotAdmitted(refusal)
+        blobs = DirectoryBlobs(store.directory / "blobs", keep_free_bytes=settings.files.keep_free_megabytes << 20)
+        if store.exclusive:
+            await sweep_blobs(store, blobs)
         upstreams = await open_upstreams(settings)
         try:
-            engine = Engine(store=store, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
+            engine = Engine(
+                store=store, blobs=blobs, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame
+            )
+            services = Services(
+                settings=settings,
+                clock=clock,
+                store=store,
+                blobs=blobs,
+                upstreams=upstreams,
+                engine=engine,
+                ingestion=Ingestion(),
+            )
             await engine.start()
+            sweeping = TaskGroup()
+            sweeping.start(keep_sweeping(services), name="sweeping")
             try:
-                yield Services(
-                    settings=settings,
-                    clock=clock,
-                    store=store,
-                    upstreams=upstreams,
-                    engine=engine,
-                    ingestion=Ingestion(),
-                )
+                yield services
             finally:
+                await sweeping.cancel()
                 await engine.aclose(patience_seconds=settings.server.shutdown_seconds)
         finally:
             await upstreams.aclose()

@@ -8,12 +8,14 @@ from proxy.clock import Clock
 from proxy.engine import Engine
 from proxy.retrieval.ingestion import Ingestion
 from proxy.store import Store
+from proxy.store.blobs import Blobs
 
 
 class Services(Struct, frozen=True, kw_only=True):
     settings: Settings
     clock: Clock
     store: Store
+    blobs: Blobs
     upstreams: Upstreams
     engine: Engine
     ingestion: Ingestion

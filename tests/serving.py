@@ -14,6 +14,7 @@ from proxy.keys import new_key
 from proxy.retrieval.ingestion import Ingestion
 from proxy.services import Services
 from proxy.store import Connection, Store
+from proxy.store.blob_directory import DirectoryBlobs
 from proxy.store.files import insert_file
 from proxy.store.keys import insert_key
 from proxy.store.vector_stores import insert_store
@@ -42,12 +43,14 @@ async def serving(
     clock = StandingClock()
     upstreams = await open_upstreams(settings)
     store = await Store.open(directory, clock)
-    engine = Engine(store=store, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
+    blobs = DirectoryBlobs(directory / "blobs")
+    engine = Engine(store=store, blobs=blobs, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
     try:
         yield Services(
             settings=settings,
             clock=clock,
             store=store,
+            blobs=blobs,
             upstreams=upstreams,
             engine=engine,
             ingestion=Ingestion(),

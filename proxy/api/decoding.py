@@ -23,7 +23,7 @@ class BodyDecoder(Generic[T]):
 
     def __init__(self, expected: type[T]) -> None:
         self._decode = msgspec.json.Decoder(expected).decode
-        self._misfit = _Misfit(expected)
+        self._misfit = Misfit(expected)
 
     def __call__(self, body: bytes) -> T:
         try:
@@ -52,22 +52,32 @@ class QueryDecoder(Generic[T]):
         self._expected = expected
         self._fields = {field.name: field for field in msgspec.structs.fields(expected)}
         self._integers = {name for name, field in self._fields.items() if _is_integer(field.type)}
-        self._misfit = _Misfit(expected)
+        self._misfit = Misfit(expected)
 
     def __call__(self, query: Iterable[tuple[str, str]]) -> T:
         given: dict[str, Any] = {}
         for name, value in query:
             if value and name in self._fields:
-                given[name] = int(value) if name in self._integers and _INTEGER.fullmatch(value) else value
-            elif (pair := _PAIR.fullmatch(name)) and pair[1] in self._fields:
-                # `metadata[colour]=blue`
-                entries = given.setdefault(pair[1], {})
+                given[name] = plain_value(value) if name in self._integers else value
+            elif (pair := pair_of(name)) and pair[0] in self._fields:
+                entries = given.setdefault(pair[0], {})
                 if isinstance(entries, dict):
-                    entries[pair[2]] = value
+                    entries[pair[1]] = value
         try:
             return msgspec.convert(given, self._expected)
         except msgspec.ValidationError as refused:
             raise self._misfit.explain(given, refused) from refused
+
+
+def pair_of(name: str) -> tuple[str, str] | None:
+    """`metadata[colour]` is the key `colour` of `metadata`."""
+    found = _PAIR.fullmatch(name)
+    return None if found is None else (found[1], found[2])
+
+
+def plain_value(text: str) -> int | str:
+    """A number where it is written like one."""
+    return int(text) if _INTEGER.fullmatch(text) else text
 
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,18}")
@@ -78,7 +88,7 @@ def _is_integer(annotation: Any) -> bool:
     return annotation is int or (get_origin(annotation) is Annotated and get_args(annotation)[0] is int)
 
 
-class _Misfit:
+class Misfit:
     """The explanation of what one Struct refuses; its schema is made when it is first needed."""
 
     def __init__(self, expected: type[msgspec.Struct]) -> None:

@@ -10,11 +10,14 @@ from aiohttp import web
 
 from proxy.api.answers import answer_json, server_fault
 from proxy.api.decoding import BodyDecoder, QueryDecoder
+from proxy.api.downloads import send_content
 from proxy.api.middleware import request_id_of
 from proxy.api.sse import DONE, frame
+from proxy.api.uploads import RECEIVERS
 from proxy.api.versions import Version, translated
 from proxy.errors import APIError
 from proxy.ids import PREFIXES, check_id
+from proxy.operations.files import FileContent
 from proxy.schema.events import ErrorBody, StreamError
 from proxy.services import Services
 from proxy.tasks import TaskGroup
@@ -42,7 +45,8 @@ class Endpoint:
         self._wants_project = "project" in parameters
         self._wants_gone = "gone" in parameters
         self._expected: type = parameters["body"].annotation if "body" in parameters else type(None)
-        self._body = BodyDecoder(self._expected) if "body" in parameters else None
+        self._receive = RECEIVERS.get(self._expected)
+        self._body = BodyDecoder(self._expected) if "body" in parameters and self._receive is None else None
         self._params = QueryDecoder(parameters["params"].annotation) if "params" in parameters else None
 
     async def __call__(
@@ -67,7 +71,11 @@ class Endpoint:
         gone = asyncio.get_running_loop().create_future()
         if self._wants_gone:
             given["gone"] = gone
+        if self._receive is not None:  # last: from here on the operation has it, or nobody
+            given["body"] = await self._receive(request, services)
         result = await self._done(request, self._operation(services, **given), gone)
+        if isinstance(result, FileContent):
+            return await send_content(request, result)
         if hasattr(result, "__aiter__"):
             return await _stream(request, result.__aiter__())
         return answer_json(result)

@@ -31,7 +31,7 @@ async def errors_to_json(request: web.Request, handler: Handler) -> web.StreamRe
     try:
         return await handler(request)
     except APIError as error:
-        return answer_error(error)
+        return answer_error(error, family=request.path.removeprefix("/v1").strip("/").partition("/")[0])
     except web.HTTPRequestEntityTooLarge:
         return answer_error(TooLarge(f"Maximum content size limit ({request.client_max_size}) exceeded."))
     except (ClientPayloadError, web.RequestPayloadError) as error:

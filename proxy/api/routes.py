@@ -11,11 +11,13 @@ from msgspec import Struct
 
 from proxy.operations import (
     assistants,
+    files,
     messages,
     models,
     runs,
     steps,
     threads,
+    uploads,
     vector_store_batches,
     vector_store_files,
     vector_stores,
@@ -64,6 +66,15 @@ TABLE: Final[tuple[tuple[str, str, Operation], ...]] = (
     ("GET", "/threads/{thread_id}/runs/{run_id}/steps", steps.list_run_steps),
     ("GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}", steps.get_run_step),
     ("GET", "/threads/{thread_id}/runs/{run_id}/steps/{step_id}/reasoning", steps.get_run_step_reasoning),  # ours
+    ("POST", "/files", files.create_file),
+    ("GET", "/files", files.list_files),
+    ("GET", "/files/{file_id}", files.get_file),
+    ("DELETE", "/files/{file_id}", files.delete_file),
+    ("GET", "/files/{file_id}/content", files.download_file),
+    ("POST", "/uploads", uploads.create_upload),
+    ("POST", "/uploads/{upload_id}/parts", uploads.add_upload_part),
+    ("POST", "/uploads/{upload_id}/complete", uploads.complete_upload),
+    ("POST", "/uploads/{upload_id}/cancel", uploads.cancel_upload),
     ("POST", "/vector_stores", vector_stores.create_vector_store),
     ("GET", "/vector_stores", vector_stores.list_vector_stores),
     ("GET", "/vector_stores/{vector_store_id}", vector_stores.get_vector_store),
@@ -76,8 +87,6 @@ TABLE: Final[tuple[tuple[str, str, Operation], ...]] = (
 
 NEEDS_BETA: Final = frozenset({"assistants", "threads"})
 NOT_YET: Final[dict[str, str]] = {
-    "files": "Files",
-    "uploads": "Uploads",
 }
 """Families of the Assistants API that this version does not serve. No model server has them either."""
 

@@ -20,6 +20,7 @@ from proxy.engine.waiting import Waiting
 from proxy.schema.events import Event, RunChanged
 from proxy.schema.runs import Run
 from proxy.store import Store
+from proxy.store.blobs import Blobs
 from proxy.tasks import TaskGroup
 
 __all__ = ["Engine", "Follower"]
@@ -30,6 +31,7 @@ class Engine:
         self,
         *,
         store: Store,
+        blobs: Blobs,
         upstreams: Upstreams,
         clock: Clock,
         settings: RunSettings,
@@ -45,6 +47,7 @@ class Engine:
         )
         self._parts = Parts(
             store=store,
+            blobs=blobs,
             upstreams=upstreams,
             clock=clock,
             broadcast=self._broadcast,

@@ -6,7 +6,7 @@ store is the arbiter: whoever loses the compare-and-set there looks again and yi
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from enum import Enum
 from typing import Final, TypeVar
@@ -20,6 +20,7 @@ from adapters.errors import ContextTooLong, RateLimited, UpstreamError
 from proxy.clock import Clock
 from proxy.engine.broadcast import Broadcast
 from proxy.engine.history import Fitted, Material, fit, halved, load, remember
+from proxy.engine.images import read_images
 from proxy.engine.places import Places
 from proxy.engine.saving import Lost, apply, durable
 from proxy.engine.stored import open_turn
@@ -44,6 +45,7 @@ from proxy.runs.turn import Turn
 from proxy.schema.events import ErrorBody, Event, RunChanged, StreamError
 from proxy.schema.runs import LastError, Run, RunStatus
 from proxy.store import Store, runs
+from proxy.store.blobs import Blobs
 from proxy.tasks import TaskGroup
 
 log = logging.getLogger(__name__)
@@ -70,6 +72,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     """What every drive works with."""
 
     store: Store
+    blobs: Blobs
     upstreams: Upstreams
     clock: Clock
     broadcast: Broadcast
@@ -84,6 +87,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
     turn: Turn
     material: Material
     fitted: Fitted
+    images: Mapping[str, str]
     used_up: TokenBudget | None
 
     def request(self, model: str) -> ChatRequest:
@@ -93,6 +97,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
             history=[stored.message for stored in self.fitted.kept],
             steps=self.material.steps,
             own_messages=self.material.own_messages,
+            images=self.images,
             max_tokens=self.fitted.answer_tokens,
         )
 
@@ -217,10 +222,19 @@ class Drive:
         fitted = await self._interruptibly(fit(material, route, budget=room, answer_tokens=left.completion))
         if fitted.window_start is not None or fitted.counted:
             await self._parts.store.write(lambda db: remember(db, material, fitted))
+        kept = [stored.message for stored in fitted.kept]
+        reading = read_images(self._parts.store, self._parts.blobs, material.project, kept, now=self._now())
+        images = await self._interruptibly(reading)
         self.run, self._seen = material.run, material.run.status
         self._turn = Turn(material.run, material.progress, new_id=new_id)
         self._answered = False
-        return Prepared(turn=self._turn, material=material, fitted=fitted, used_up=left.used_up(fits=fitted.fits))
+        return Prepared(
+            turn=self._turn,
+            material=material,
+            fitted=fitted,
+            images=images,
+            used_up=left.used_up(fits=fitted.fits),
+        )
 
     async def _converse(self, prepared: Prepared, route: Route) -> None:
         turn = prepared.turn

@@ -27,10 +27,15 @@ def build(
     history: Sequence[Message],
     steps: Sequence[RunStep],
     own_messages: Mapping[str, Message],
+    images: Mapping[str, str] | None = None,
     max_tokens: int | None = None,
 ) -> chat.ChatRequest:
-    """`history` is the thread without this run's own messages, oldest first; `steps` are this run's, oldest first."""
-    messages = (*_system(run), *(_said(message) for message in history), *_this_run(steps, own_messages))
+    """`history` is the thread without this run's own messages, oldest first; `steps` are this run's, oldest first.
+
+    `images` has a URL for every image file that `image_files` finds in the history.
+    """
+    urls = images or {}
+    messages = (*_system(run), *(_said(message, urls) for message in history), *_this_run(steps, own_messages))
     tools = tuple(_function(tool) for tool in run.tools if isinstance(tool, FunctionTool))
     return chat.ChatRequest(
         model=model,
@@ -51,12 +56,12 @@ def _system(run: Run) -> Iterator[chat.SystemMessage]:
         yield chat.SystemMessage(content=run.instructions)
 
 
-def _said(message: Message) -> chat.ChatMessage:
+def _said(message: Message, images: Mapping[str, str]) -> chat.ChatMessage:
     if message.role == "assistant":
         return chat.AssistantMessage(content=text_of(message))
     if all(isinstance(part, TextContent) for part in message.content):
         return chat.UserMessage(content=text_of(message))
-    return chat.UserMessage(content=tuple(_part(part, message) for part in message.content))
+    return chat.UserMessage(content=tuple(_part(part, message, images) for part in message.content))
 
 
 def with_images(history: Iterable[Message]) -> list[str]:
@@ -64,8 +69,19 @@ def with_images(history: Iterable[Message]) -> list[str]:
     return [
         message.id
         for message in history
-        if message.role == "user" and any(isinstance(part, ImageURLContent) for part in message.content)
+        if message.role == "user"
+        and any(isinstance(part, ImageURLContent | ImageFileContent) for part in message.content)
     ]
+
+
+def image_files(history: Iterable[Message]) -> dict[str, str]:
+    """The ids of the files that are sent as images, each with the id of the first message that names it."""
+    found: dict[str, str] = {}
+    for message in history:
+        for part in message.content if message.role == "user" else ():
+            if isinstance(part, ImageFileContent):
+                found.setdefault(part.image_file.file_id, message.id)
+    return found
 
 
 def text_of(message: Message) -> str:
@@ -78,21 +94,21 @@ def text_of(message: Message) -> str:
     return "\n\n".join(parts)
 
 
-def _part(part: object, message: Message) -> chat.ContentPart:
+def _part(part: object, message: Message, images: Mapping[str, str]) -> chat.ContentPart:
     match part:
         case TextContent(text=text):
             return chat.TextPart(text=text.value)
         case ImageURLContent(image_url=image):
-            # "auto" is every server's default, and some refuse the key.
-            detail = None if image.detail == "auto" else image.detail
-            return chat.ImagePart(image_url=chat.ImageURL(url=image.url, detail=detail))
-        case ImageFileContent(image_file=image):
-            raise Unsendable(
-                f"The image file '{image.file_id}' in message {message.id} cannot be read: this version has no files. "
-                "Delete the message, and send the image as an image_url whose url holds it (data:image/png;base64,...)."
-            )
+            return _image(image.url, image.detail)
+        case ImageFileContent(image_file=file):
+            return _image(images[file.file_id], file.detail)
         case _:
             raise Unsendable(f"Message {message.id} holds content that cannot be sent to a model.")
+
+
+def _image(url: str, detail: str) -> chat.ImagePart:
+    # "auto" is every server's default, and some refuse the key.
+    return chat.ImagePart(image_url=chat.ImageURL(url=url, detail=None if detail == "auto" else detail))
 
 
 def _this_run(steps: Sequence[RunStep], own_messages: Mapping[str, Message]) -> Iterator[chat.ChatMessage]:

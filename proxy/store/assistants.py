@@ -45,6 +45,15 @@ async def save_assistant(db: Connection, project: str, assistant: Assistant) -> 
     return changed > 0
 
 
+async def assistants_naming(db: Connection, project: str, text: str) -> list[str]:
+    """The ids of those in whose JSON the text stands, wherever. Looks at all of them: for a reader, not the writer."""
+    rows = await db.all(
+        "SELECT id FROM assistants WHERE project = :project AND instr(doc, :text) > 0",  # PostgreSQL's: strpos
+        {"project": project, "text": text},
+    )
+    return [row["id"] for row in rows]
+
+
 async def delete_assistant(db: Connection, project: str, id: str) -> bool:
     """Its runs stay: they carry copies of what they need."""
     return (

@@ -73,6 +73,15 @@ async def save_thread(db: Connection, project: str, thread: Thread) -> bool:
     return changed > 0
 
 
+async def threads_naming(db: Connection, project: str, text: str) -> list[str]:
+    """The ids of those in whose JSON the text stands, wherever. Looks at all of them: for a reader, not the writer."""
+    rows = await db.all(
+        "SELECT id FROM threads WHERE project = :project AND instr(doc, :text) > 0",  # PostgreSQL's: strpos
+        {"project": project, "text": text},
+    )
+    return [row["id"] for row in rows]
+
+
 async def delete_thread(db: Connection, project: str, id: str) -> bool:
     """With its messages, runs and their steps."""
     return await db.run("DELETE FROM threads WHERE id = :id AND project = :project", {"id": id, "project": project}) > 0

@@ -1,10 +1,13 @@
 """What messages may hold: how it reaches the model, how it comes back, and images that no model sees."""
 
+import base64
 import json
 from collections.abc import AsyncIterator
+from io import BytesIO
 from typing import Any
 
 import pytest
+from aiohttp import FormData
 
 from compat_tests.scripted_upstream import Raw, ScriptedUpstream, Stream, error, scripted_upstream, text
 from proxy.api.authorization import ANONYMOUS_PROJECT
@@ -126,18 +129,57 @@ async def test_every_message_with_an_image_is_named(client: Client, upstream: Sc
     assert f"there is one in each of the messages {first} and {last}." in error_message
 
 
-async def test_an_image_file_cannot_be_read(client: Client, upstream: ScriptedUpstream):
-    part = {"type": "image_file", "image_file": {"file_id": "file-1"}}
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(64))
+
+
+async def uploaded(client: Client, content: bytes, name: str = "picture.png") -> str:
+    form = FormData({"purpose": "vision"})
+    form.add_field("file", BytesIO(content), filename=name)
+    async with client.post("/v1/files", data=form) as answer:
+        assert answer.status == 200, await answer.text()
+        return str((await answer.json())["id"])
+
+
+async def test_an_image_file_reaches_the_model_as_what_its_bytes_say_it_is(client: Client, upstream: ScriptedUpstream):
+    file_id = await uploaded(client, PNG, "picture.jpg")
+    part = {"type": "image_file", "image_file": {"file_id": file_id, "detail": "low"}}
+    thread = await thread_with(client, user([{"type": "text", "text": "What is this?"}, part]))
+    assert (await run(client, thread))[-1][0] == "thread.run.completed"
+    url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    assert upstream.requests[-1]["messages"][-1]["content"] == [
+        {"type": "text", "text": "What is this?"},
+        {"type": "image_url", "image_url": {"url": url, "detail": "low"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (
+            b"no image",
+            "is no image that a model can see: PNG, JPEG, GIF and WebP are. "
+            "Delete the message, and send the image as one of these.",
+        ),
+        (None, "is not there any more: it was deleted, or has expired. Delete the message, and send the image again."),
+        (PNG + bytes(20 << 20), "is larger than 20 MB. Delete the message, and send a smaller one."),
+    ],
+    ids=["no image", "gone", "too large"],
+)
+async def test_an_image_file_that_cannot_be_sent_fails_the_run_and_says_why(
+    client: Client, upstream: ScriptedUpstream, content: bytes | None, why: str
+):
+    file_id = await uploaded(client, content or PNG)
+    part = {"type": "image_file", "image_file": {"file_id": file_id}}
     thread = await thread_with(client, user([part]))
+    if content is None:
+        await ask(client, "DELETE", f"/files/{file_id}")
     (message,) = await listed(client, thread)
-    assert message["content"] == [{"type": "image_file", "image_file": {"file_id": "file-1", "detail": "auto"}}]
+    assert message["content"] == [{"type": "image_file", "image_file": {"file_id": file_id, "detail": "auto"}}]
     failed = (await run(client, thread))[-1][1]
     assert failed["status"] == "failed"
-    assert failed["last_error"] == {
-        "code": "invalid_prompt",
-        "message": f"The image file 'file-1' in message {message['id']} cannot be read: this version has no files. "
-        "Delete the message, and send the image as an image_url whose url holds it (data:image/png;base64,...).",
-    }
+    assert failed["last_error"]["code"] == "invalid_prompt"
+    assert failed["last_error"]["message"].endswith(why)
+    assert f"'{file_id}' in message {message['id']}" in failed["last_error"]["message"]
     assert upstream.requests == []
     await ask(client, "DELETE", f"{thread}/messages/{message['id']}")
     await ask(client, "POST", f"{thread}/messages", user("Hi"))

@@ -137,24 +137,6 @@ async def test_an_unknown_url(client: Client, method: str, path: str):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "family"),
-    [
-        ("POST", "/v1/files", "Files"),
-        ("GET", "/files/file-1/content", "Files"),
-        ("POST", "/v1/uploads", "Uploads"),
-    ],
-)
-async def test_what_this_version_does_not_have_is_not_asked_of_model_servers(
-    client: Client, method: str, path: str, family: str
-):
-    message = (
-        f"Unknown request URL: {method} {path}. Please check the URL for typos, or see the docs at "
-        f"https://platform.openai.com/docs/api-reference/. {family} are not available in this version of Understudy."
-    )
-    assert await ask(client, method, path) == (404, refusal(message, code="unknown_url"))
-
-
-@pytest.mark.parametrize(
     ("method", "path"),
     [
         ("PUT", "/v1/assistants"),

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from proxy.api.explaining import Explainer
 from proxy.api.phrasing import PHRASES
 from proxy.api.routes import TABLE
+from proxy.api.uploads import RECEIVERS
 from proxy.schema.assistants import CreateAssistant, ModifyAssistant
+from proxy.schema.files import CompleteUpload, CreateUpload
 from proxy.schema.messages import CreateMessage, ModifyMessage
 from proxy.schema.runs import CreateRun, CreateThreadAndRun, ModifyRun, SubmitToolOutputsToRun
 from proxy.schema.threads import CreateThread, ModifyThread
@@ -89,6 +91,14 @@ VALID: dict[type[msgspec.Struct], dict[str, Any]] = {
     CreateThreadAndRun: RUN | {"tool_choice": "auto", "tool_resources": RESOURCES, "thread": {"messages": [MESSAGE]}},
     ModifyRun: {"metadata": {"k": "v"}},
     SubmitToolOutputsToRun: {"tool_outputs": [{"tool_call_id": "call_1", "output": "o"}], "stream": False},
+    CreateUpload: {
+        "filename": "a.txt",
+        "purpose": "assistants",
+        "bytes": 5,
+        "mime_type": "text/plain",
+        "expires_after": {"anchor": "created_at", "seconds": 3600},
+    },
+    CompleteUpload: {"part_ids": ["part_1"], "md5": "d41d8cd98f00b204e9800998ecf8427e"},
 }
 VALID |= {
     CreateVectorStore: STORE | {"file_ids": ["file-1"], "chunking_strategy": STRATEGY},
@@ -106,7 +116,7 @@ def test_every_body_of_the_table_is_tried():
         for _, _, operation in TABLE
         if "body" in (parameters := signature(operation, eval_str=True).parameters)
     }
-    assert bodies == set(VALID)
+    assert bodies - set(RECEIVERS) == set(VALID)
 
 
 @pytest.mark.parametrize("expected", VALID, ids=lambda expected: expected.__name__)

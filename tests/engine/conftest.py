@@ -27,6 +27,7 @@ from proxy.schema.threads import Thread
 from proxy.schema.tools import Function, FunctionTool
 from proxy.services import Services
 from proxy.store import Connection, Store, assistants, messages, runs, steps, threads
+from proxy.store.blob_directory import DirectoryBlobs
 from tests.builders import AT, a_message, a_thread, an_assistant
 
 HOME = "home"
@@ -220,9 +221,18 @@ async def a_process(
     settings = Settings(data=str(directory), upstreams=[address], runs=runs or RunSettings())
     store = await Store.open(directory, clock)
     upstreams: Upstreams = await open_upstreams(settings)
-    engine = Engine(store=meddled(store), upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
+    blobs = DirectoryBlobs(directory / "blobs")
+    engine = Engine(
+        store=meddled(store), blobs=blobs, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame
+    )
     services = Services(
-        settings=settings, clock=clock, store=store, upstreams=upstreams, engine=engine, ingestion=Ingestion()
+        settings=settings,
+        clock=clock,
+        store=store,
+        blobs=blobs,
+        upstreams=upstreams,
+        engine=engine,
+        ingestion=Ingestion(),
     )
     try:
         yield World(services, upstream, clock)

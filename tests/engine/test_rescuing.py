@@ -176,6 +176,7 @@ async def test_a_claim_holds_until_it_lapses(world: World) -> None:
     claimed = await world.stored(run.id)
     other = Engine(
         store=world.store,
+        blobs=world.services.blobs,
         upstreams=world.services.upstreams,
         clock=world.clock,
         settings=world.services.settings.runs,

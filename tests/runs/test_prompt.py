@@ -1,10 +1,12 @@
 """Prompts: what goes in, in which order, and that the beginning stays."""
 
+from collections.abc import Mapping
+
 import msgspec
 import pytest
 
 from adapters import chat
-from proxy.runs.prompt import Unsendable, build
+from proxy.runs.prompt import build, image_files, with_images
 from proxy.schema.messages import ImageFile, ImageFileContent, ImageURL, ImageURLContent, Message, Text, TextContent
 from proxy.schema.runs import Run
 from proxy.schema.steps import (
@@ -65,9 +67,14 @@ def step(n: int, *calls: tuple[str, str, str | None], message_id: str | None = N
 
 
 def built(
-    run: Run, *history: Message, steps: tuple[RunStep, ...] = (), own: tuple[Message, ...] = ()
+    run: Run,
+    *history: Message,
+    steps: tuple[RunStep, ...] = (),
+    own: tuple[Message, ...] = (),
+    images: Mapping[str, str] | None = None,
 ) -> chat.ChatRequest:
-    return build(run, model="tiny", history=history, steps=steps, own_messages={m.id: m for m in own})
+    own_messages = {message.id: message for message in own}
+    return build(run, model="tiny", history=history, steps=steps, own_messages=own_messages, images=images)
 
 
 def test_instructions_first_then_the_thread() -> None:
@@ -132,10 +139,26 @@ def test_images_are_parts() -> None:
     )
 
 
-def test_a_file_that_nobody_has_is_said_and_not_left_out() -> None:
-    given = msgspec.structs.replace(message("x"), content=[ImageFileContent(image_file=ImageFile(file_id="file-1"))])
-    with pytest.raises(Unsendable, match=f"The image file 'file-1' in message {given.id} cannot be read"):
-        built(new_run(), given)
+def test_image_files_are_the_urls_that_were_made_of_them() -> None:
+    given = message("look")
+    shown = ImageFileContent(image_file=ImageFile(file_id="file-1", detail="low"))
+    history = [msgspec.structs.replace(given, content=[*given.content, shown]), message("and?")]
+    assert image_files(history) == {"file-1": given.id}
+    assert with_images(history) == [given.id]
+    request = built(new_run(), *history, images={"file-1": "data:image/png;base64,AA=="})
+    assert request.messages[0] == chat.UserMessage(
+        content=(
+            chat.TextPart(text="look"),
+            chat.ImagePart(image_url=chat.ImageURL(url="data:image/png;base64,AA==", detail="low")),
+        )
+    )
+
+
+def test_the_images_of_an_assistant_are_not_sent() -> None:
+    shown = ImageFileContent(image_file=ImageFile(file_id="file-1"))
+    said = msgspec.structs.replace(message("x"), role="assistant", content=[shown])
+    assert image_files([said]) == {}
+    assert built(new_run(), said).messages == (chat.AssistantMessage(content=""),)
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,8 @@ QUESTIONS: dict[str, Question] = {
     "list_assistants": lambda db, project, at: assistants.list_assistants(db, project, ListParams()),
     "save_assistant": lambda db, project, at: assistants.save_assistant(db, project, at.assistant),
     "delete_assistant": lambda db, project, at: assistants.delete_assistant(db, project, at.assistant.id),
+    "assistants_naming": lambda db, project, at: assistants.assistants_naming(db, project, at.assistant.id),
+    "threads_naming": lambda db, project, at: threads.threads_naming(db, project, at.thread.id),
     "find_thread": lambda db, project, at: threads.find_thread(db, project, at.thread.id),
     "thread_json": lambda db, project, at: threads.thread_json(db, project, at.thread.id),
     "thread_state": lambda db, project, at: threads.thread_state(db, project, at.thread.id),
