@@ -11,7 +11,7 @@ from proxy.api.endpoint import Endpoint
 from proxy.api.health import add_health
 from proxy.api.middleware import add_headers, errors_to_json
 from proxy.api.passthrough import is_for_model_servers, pass_through
-from proxy.api.routes import NEEDS_BETA, NOT_YET, TABLE, Routes, parts_of
+from proxy.api.routes import NEEDS_BETA, TABLE, Routes, parts_of
 from proxy.api.versions import Version, version_of
 from proxy.errors import MethodNotAllowed, NotFound
 from proxy.services import Services
@@ -35,7 +35,7 @@ def http_face(services: Services) -> web.Application:
         match = routes.match(parts)
         if match is None:
             if not is_for_model_servers(path, parts):
-                raise _unknown_url(request.method, path, parts)
+                raise _unknown_url(request.method, path)
             await authorization.project_of(request.headers)
             return await pass_through(request, services, parts, deployment)
         endpoint = match.target(request.method)
@@ -55,12 +55,10 @@ def http_face(services: Services) -> web.Application:
     return app
 
 
-def _unknown_url(method: str, path: str, parts: tuple[str, ...]) -> NotFound:
-    family = NOT_YET.get(parts[0]) if parts else None
+def _unknown_url(method: str, path: str) -> NotFound:
     return NotFound(
         f"Unknown request URL: {method} {path}. Please check the URL for typos, or see the docs at "
-        "https://platform.openai.com/docs/api-reference/."
-        + (f" {family} are not available in this version of Understudy." if family else ""),
+        "https://platform.openai.com/docs/api-reference/.",
         code="unknown_url",
     )
 

@@ -86,9 +86,6 @@ TABLE: Final[tuple[tuple[str, str, Operation], ...]] = (
 )
 
 NEEDS_BETA: Final = frozenset({"assistants", "threads"})
-NOT_YET: Final[dict[str, str]] = {
-}
-"""Families of the Assistants API that this version does not serve. No model server has them either."""
 
 
 class Match(Struct, Generic[T], frozen=True):
