@@ -75,9 +75,10 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     note: str = ""
 
 
-Need = Literal["short-expiry", "one-run-at-a-time", "full-disk"]
-"""What not every server can be asked for: that runs expire two seconds after their creation; that the model server is
-asked for one run at a time; that its disk can be filled up."""
+Need = Literal["strict", "short-expiry", "one-run-at-a-time", "full-disk"]
+"""What not every server can be asked for: that it refuses what the service refused although many clients send it; that
+runs expire two seconds after their creation; that the model server is asked for one run at a time; that its disk can
+be filled up."""
 
 
 class Case(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
