@@ -44,7 +44,8 @@ class Expects(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     text: str | UnsetType = UNSET
     """The body, exactly, as text."""
     events: list[dict[str, Any]] | UnsetType = UNSET
-    """Of a stream, all of them in order: `{"event": …, "data": pattern}`; with `"repeated": true` one or more of it.
+    """Of a stream, all of them in order: `{"event": …, "data": pattern}`; with `"repeated": true` one or more of it,
+    up to one that fits the next of them.
 
     `"joins": {"delta.content.0.text.value": "…"}` is what the texts at that place are together: a server may cut them
     as it likes.
