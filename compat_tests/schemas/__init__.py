@@ -49,6 +49,8 @@ class Schemas:
 
     def __call__(self, request: Request, answer: Answer) -> Iterator[Difference]:
         if answer.events is not None:
+            if not request.path.startswith(places.STREAMS):
+                return  # of chat completions, say
             for number, event in enumerate(answer.events):
                 yield from self._event(event.event, event.data, f"events[{number}]")
             return

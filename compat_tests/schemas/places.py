@@ -34,6 +34,8 @@ TYPES: Final = {
 
 EVENTS: Final = "openai.types.beta.assistant_stream_event"
 ERROR: Final = "an error"
+STREAMS: Final = "/v1/threads/"
+"""Streams of runs are at paths that begin so."""
 
 _RUN: Final = "/v1/threads/{thread}/runs/{run}"
 _STORE: Final = "/v1/vector_stores/{store}"

@@ -304,6 +304,10 @@ def test_what_nobody_knows_is_not_judged() -> None:
     assert found("/v1/chat/completions", {"anything": 1}, method="POST") == []
     assert found(RUN_PATH, None, method="HEAD") == []
     assert found(RUN_PATH, "moved", status=307) == []
+    chat = Answer(
+        status=200, events=(Event("message", {"object": "chat.completion.chunk"}), Event("message", "[DONE]"))
+    )
+    assert list(open_schemas()(Request(method="POST", path="/v1/chat/completions"), chat)) == []
 
 
 def test_an_answer_takes_less_than_a_millisecond() -> None:
