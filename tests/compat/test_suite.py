@@ -116,7 +116,7 @@ def test_shapes_can_be_meant_and_are_used(name: str) -> None:
     for each in walk(shape(name)):
         check(each)
     patterns = [each for case in FOUND for step in steps_of(case) for each in walk(list(patterns_of(step)))]
-    patterns += [each for other in shapes() for each in walk(shape(other))]
+    patterns += [each for other in shapes().values() for each in walk(other)]
     assert any(isinstance(each, dict) and each.get("$shape") == name for each in patterns)
 
 
