@@ -1,27 +1,28 @@
 """Differences that somebody accepts of the server that is asked: a file of rows, each with its reason.
 
     {"format": 1, "accepted": [
-        {"in": "runs/*", "path": "body.reasoning_effort", "reason": "Our models do not think."}
+        {"where": "runs/*", "path": "body.reasoning_effort", "reason": "Our models do not think."}
     ]}
 
-`in` and `path` say where, `*` standing for anything; `expected` and `got`, where they are given, what.
+`where` is the case or recording, `theirs` and `ours` what was expected and what came. Each is a pattern with `*` for
+anything, or a list of several; what is left out fits everything.
 """
 
-import re
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct
 
+from compat_tests.comparison.accepted import matches
 from compat_tests.result import Difference, Result, outcome_of
 
 
 class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    where: str = field(name="in", default="*")
-    path: str
+    path: str | list[str]
+    where: str | list[str] = "*"
+    theirs: str | list[str] = "*"
+    ours: str | list[str] = "*"
     reason: str
-    expected: str = "*"
-    got: str = "*"
 
 
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,8 +47,9 @@ class AcceptedRows:
         if difference.reason is not None:
             return difference
         for number, row in enumerate(self._rows):
-            given = ((row.where, slug), (row.path, difference.path))
-            if all(_fits(*each) for each in (*given, (row.expected, difference.expected), (row.got, difference.got))):
+            places = ((row.where, slug), (row.path, difference.path))
+            values = ((row.theirs, difference.expected), (row.ours, difference.got))
+            if all(matches(pattern, text) for pattern, text in (*places, *values)):
                 self._used.add(number)
                 return msgspec.structs.replace(difference, reason=row.reason)
         return difference
@@ -82,7 +84,3 @@ def read_accepted(file: Path) -> AcceptedRows:
         if not row.reason.strip():
             raise ValueError(f"{file}: what is accepted at {row.path} has no reason")
     return AcceptedRows(content.accepted)
-
-
-def _fits(pattern: str, text: str) -> bool:
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None

@@ -18,9 +18,10 @@ from typing import Final, get_args
 from compat_tests.accepting import AcceptedRows, read_accepted
 from compat_tests.case import CASES, Need
 from compat_tests.choosing import plan_of
+from compat_tests.comparison.accepted import Accepted
 from compat_tests.playing import Inspect, nothing_more
 from compat_tests.reading.files import Unreadable
-from compat_tests.report import About, Report, as_json, console, html, junit, page
+from compat_tests.report import About, Fact, Report, as_json, console, html, junit, page
 from compat_tests.report.masking import Mask
 from compat_tests.result import Result
 from compat_tests.running import CannotAsk, Plan, TargetOf, first_model, on_model, ours, results_of, theirs
@@ -31,7 +32,6 @@ FORMS: Final[dict[str, Callable[[Report], str]]] = {
     "junit": junit.rendered,
     "json": as_json.rendered,
     "html": html.rendered,
-    "page": page.rendered,
 }
 INTERRUPTED: Final = 130
 
@@ -47,12 +47,12 @@ def main(argv: Sequence[str]) -> int:
     arguments = _parsed(argv)
     try:
         plan = _plan(arguments)
-        rows = read_accepted(arguments.accepted) if arguments.accepted else AcceptedRows([])
-        for form in FORMS:
-            _check_place(getattr(arguments, form))
         if arguments.list:
             _list(plan)
             return 0
+        rows = read_accepted(arguments.accepted) if arguments.accepted else AcceptedRows([])
+        for form in (*FORMS, "page"):
+            _check_place(getattr(arguments, form))
         report = asyncio.run(_Session(arguments, plan, rows).report())
         _tell(report, arguments, rows)
     except (CannotRun, CannotAsk, CannotStart, Unreadable, OSError, ValueError) as mistake:  # a case that is none, too
@@ -125,6 +125,8 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
                 parser.error(f"--{name.replace('_', '-')} is about a server named by --base-url")
     elif not arguments.base_url.startswith(("http://", "https://")):
         parser.error("--base-url must begin with http:// or https://")
+    if arguments.page is not None and (arguments.base_url or arguments.case or arguments.tag):
+        parser.error("--page is about all cases, and this server")
     if arguments.api_key is None and arguments.base_url is not None:
         arguments.api_key = os.environ.get("OPENAI_API_KEY")
     return arguments
@@ -166,6 +168,8 @@ class _Session:
         self._rows = rows
         self._results: list[Result] = []
         self._mask = Mask([arguments.api_key])
+        # What is accepted of this server is not accepted of every other.
+        self._accepted = Accepted() if arguments.base_url is None else Accepted(accepted=None)
 
     async def report(self) -> Report:
         """As far as it came, if it is interrupted."""
@@ -195,6 +199,11 @@ class _Session:
             planned=self._plan.size,
             seconds=time.monotonic() - began,
             results=tuple(self._results),
+            facts=tuple(
+                Fact(name=each.row.name, reason=each.row.reason, recordings=len(each.recordings))
+                for each in self._accepted.service
+                if each.recordings
+            ),
         )
 
     async def _ask(self, inspect: Inspect, progress: console.Progress) -> None:
@@ -205,7 +214,14 @@ class _Session:
                 listed = await first_model(target.client)
                 model = self._arguments.model or (listed if self._arguments.model_server_port is None else None)
                 plan = on_model(plan, model) if model else plan
-            results = results_of(plan, target_of, inspect=inspect, rows=self._rows, began=progress.began)
+            results = results_of(
+                plan,
+                target_of,
+                inspect=inspect,
+                accepted=self._accepted,
+                rows=self._rows,
+                began=progress.began,
+            )
             async for result in results:
                 masked = self._mask.result(result)
                 self._results.append(masked)
@@ -244,6 +260,9 @@ def _tell(report: Report, arguments: argparse.Namespace, rows: AcceptedRows) -> 
         if file is not None:
             # Half a surrogate pair, which an answer may hold, has no form in UTF-8.
             file.write_bytes(rendered(report).encode("utf-8", "backslashreplace"))
+    place: Path | None = arguments.page
+    if place is not None and report.is_complete:
+        place.write_text(page.updated(report, place.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

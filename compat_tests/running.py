@@ -38,9 +38,18 @@ class CannotAsk(Exception):
 
 
 async def results_of(
-    plan: Plan, target_of: TargetOf, *, inspect: Inspect, rows: AcceptedRows, began: Callable[[str], None]
+    plan: Plan,
+    target_of: TargetOf,
+    *,
+    inspect: Inspect,
+    accepted: Accepted,
+    rows: AcceptedRows,
+    began: Callable[[str], None],
 ) -> AsyncIterator[Result]:
-    """Raises `CannotStart`, and `BadPattern` for a case that cannot be meant. `began` hears of each before it runs."""
+    """`accepted` is what the suite itself knows of recordings, `rows` what a file of the user's accepts.
+
+    Raises `CannotStart`, and `BadPattern` for a case that cannot be meant. `began` hears of each before it runs.
+    """
     for each in plan.cases:
         slug = f"{each.resource}/{each.slug}"
         began(slug)
@@ -50,7 +59,6 @@ async def results_of(
         return
     from compat_tests.replay import replay  # what reads and replays is needed by none of the cases
 
-    accepted = Accepted()
     target = await target_of(())
     for kind, recording in plan.recordings:
         began(recording.name)

@@ -27,12 +27,22 @@ class About(Struct, frozen=True, kw_only=True):
     """In words: with which release of the SDK, or why not."""
 
 
+class Fact(Struct, frozen=True, kw_only=True):
+    """Of the real service: in what its own recordings differ from each other. No difference of the server's."""
+
+    name: str
+    reason: str
+    recordings: int
+    """How many rest on it."""
+
+
 class Report(Struct, frozen=True, kw_only=True):
     about: About
     planned: int
     """How many results there would be; fewer came where it was interrupted."""
     seconds: float
     results: tuple[Result, ...]
+    facts: tuple[Fact, ...] = ()
 
     @property
     def is_complete(self) -> bool:
