@@ -76,7 +76,7 @@ def _encoded(body: Body) -> tuple[Any, dict[str, str]]:
     if body is None or body is UNRECORDED:
         return None, {}
     if isinstance(body, tuple):
-        form = aiohttp.FormData(default_to_multipart=True)
+        form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
         for part in body:
             form.add_field(part.name, part.data, filename=part.filename, content_type=part.content_type)
         writer = form()

@@ -1,0 +1,92 @@
+"""The scripted model server in the hands of a replay: it answers when the recording has got that far, not before."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from compat_tests.replay.model_script import Turn, total
+from compat_tests.scripted_upstream import Reply, ScriptedUpstream, Stream, error, text
+
+HOSTED: Final = {"code_interpreter", "file_search"}
+NOT_OFFERED: Final = "The tool that was used here is not offered."
+FULL: Final = {"error": {"message": "no room", "type": "server_overloaded", "param": None, "code": 429}}
+ASKED_SECONDS: Final = 3
+"""How long a run may take to get to its model server."""
+
+
+class Held:
+    """What the model says in one leg of a run, and when."""
+
+    def __init__(self, turns: Iterable[Turn]) -> None:
+        self.turns = deque(turns)
+        self.asked = asyncio.Event()
+        """The model server has been asked."""
+        self.speaks = asyncio.Event()
+        """It may answer."""
+        self.has_room = asyncio.Event()
+        """It takes requests; until then the run waits in its queue."""
+
+    async def was_asked(self) -> None:
+        """Whatever becomes of it, its place in the order of requests is settled then."""
+        try:
+            async with asyncio.timeout(ASKED_SECONDS):
+                await self.asked.wait()
+        except TimeoutError:
+            pass
+
+
+class Model:
+    def __init__(self, upstream: ScriptedUpstream) -> None:
+        self._upstream = upstream
+        self._waiting: deque[Held] = deque()
+        self.unexpected = 0
+        """Requests of which the recording knows nothing."""
+        upstream.script([self._answer])
+
+    def expect(self, turns: Iterable[Turn], *, is_full: bool = False) -> Held:
+        """The next leg. It waits until it may speak."""
+        held = Held(turns)
+        if not is_full:
+            held.has_room.set()
+        self._waiting.append(held)
+        return held
+
+    def let_go(self) -> None:
+        for held in self._waiting:
+            held.has_room.set()
+            held.speaks.set()
+        self._upstream.script([])
+
+    def _answer(self, body: dict[str, Any]) -> Reply:
+        self._upstream.script([self._answer])  # each request takes one reply off the script
+        while self._waiting and not self._waiting[0].turns:
+            self._waiting.popleft()
+        if not self._waiting:
+            self.unexpected += 1
+            return text("The recording has no more of this.")
+        held = self._waiting[0]
+        held.asked.set()
+        if not held.has_room.is_set():
+            return error(429, FULL, retry_after="0")
+        reply = _next(held, body).reply()
+        return reply.waiting(held.speaks, after=0) if isinstance(reply, Stream) else reply
+
+
+def _next(held: Held, body: dict[str, Any]) -> Turn:
+    """A model that is not offered a tool of the service says what it said in the end, having taken as many tokens."""
+    turn = held.turns.popleft()
+    offered = _offered(body)
+    if all(not each.hosted or each.hosted in offered for each in (turn, *held.turns)):
+        return turn
+    skipped = [turn]
+    while held.turns:
+        skipped.append(held.turns.popleft())
+    said = next((each for each in reversed(skipped) if not each.hosted), Turn(pieces=(NOT_OFFERED,)))
+    return replace(said, usage=total(each.usage for each in skipped))
+
+
+def _offered(body: dict[str, Any]) -> set[str]:
+    return {tool.get("function", {}).get("name", "") for tool in body.get("tools") or []} & HOSTED

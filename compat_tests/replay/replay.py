@@ -1,0 +1,238 @@
+"""The walk through a recording: each exchange asked of a live server, in order, and the answers compared."""
+
+import re
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from compat_tests.cleaning import Cleaner
+from compat_tests.client import NoAnswer
+from compat_tests.comparison.accepted import Accepted
+from compat_tests.comparison.compare import compare
+from compat_tests.comparison.context import Context
+from compat_tests.comparison.ids import Ids
+from compat_tests.comparison.relations import Relations
+from compat_tests.comparison.shape import described
+from compat_tests.exchange import UNRECORDED, Answer, Exchange, Recording, Request
+from compat_tests.playing import Inspect, nothing_more
+from compat_tests.replay import answers_only
+from compat_tests.replay.paths import is_asked_here, template_of
+from compat_tests.replay.polling import Ask, folded, until_as_recorded, until_status
+from compat_tests.replay.preexisting import OF_ACCOUNTS, preexisting
+from compat_tests.replay.running import Runs
+from compat_tests.replay.seeding import CannotSeed, Seeding
+from compat_tests.replay.timeline import error_in
+from compat_tests.result import Asked, Difference, Outcome, Result, outcome_of
+from compat_tests.target import Target
+
+V1: Final = "v1 of the API, which the real service itself refused since the end of 2024"
+FAULT: Final = 500
+WRONG_KEY: Final = re.compile(r"^Incorrect API key provided: (\S+?)\. ")
+INDEXED: Final = {"vector_store", "vector_store.file", "vector_store.file_batch"}
+
+
+async def replay(
+    recording: Recording, target: Target, inspect: Inspect = nothing_more, accepted: Accepted | None = None
+) -> Result:
+    """Never raises for what a server does. `accepted` is one for the whole session."""
+    began = time.perf_counter()
+    walk = _Walk(recording, target, inspect, accepted or Accepted())
+    outcome, reason = await walk.go()
+    return Result(
+        slug=recording.name,
+        kind="recording",
+        resource=resource_of(recording),
+        title=recording.source,
+        outcome=outcome,
+        reason=reason,
+        asked=tuple(walk.asked),
+        differences=tuple(walk.rest),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def resource_of(recording: Recording) -> str:
+    """What most of it is about."""
+    if any(each.answer.is_stream for each in recording.exchanges):
+        return "streams"
+    asked: dict[str, int] = {}
+    for each in recording.exchanges:
+        names = [part for part in template_of(each.request.path).split("/") if part in RESOURCES]
+        name = RESOURCES[names[0] if names[:1] == ["vector_stores"] else names[-1]] if names else "others"
+        asked[name] = asked.get(name, 0) + 1
+    return max(reversed(asked), key=lambda name: asked[name]) if asked else "others"
+
+
+RESOURCES: Final = {
+    "assistants": "assistants",
+    "threads": "threads",
+    "messages": "messages",
+    "runs": "runs",
+    "steps": "steps",
+    "files": "files",
+    "uploads": "uploads",
+    "vector_stores": "vector_stores",
+    "models": "models",
+}
+
+
+class _Walk:
+    def __init__(self, recording: Recording, target: Target, inspect: Inspect, accepted: Accepted) -> None:
+        self._recording = recording
+        self._target = target
+        self._client = target.client
+        self._inspect = inspect
+        self._accepted = accepted
+        self._ids = Ids()
+        self._relations = Relations()
+        self._cleaner = Cleaner()
+        self._unknown_bodies: list[str] = []
+        self.asked: list[Asked] = []
+        self.rest: list[Difference] = []
+
+    async def go(self) -> tuple[Outcome, str]:
+        if self._recording.api_version != "v2":
+            return "skipped", V1
+        self._recording, unknown = answers_only.reconstructed(self._recording)
+        if unknown:
+            return "skipped", f"what was sent was not recorded, and cannot be told: {', '.join(unknown)}"
+        here = [each for each in self._recording.exchanges if is_asked_here(each.request.path)]
+        self._exchanges = tuple(each for each in here if each.answer.status < FAULT)
+        if not self._exchanges:
+            return "skipped", "nothing in it is about this API"
+        notes = []
+        if elsewhere := len(self._recording.exchanges) - len(here):
+            notes.append(f"left out: {elsewhere} requests to other paths")
+        if faults := len(here) - len(self._exchanges):
+            notes.append(f"left out: {faults} faults of the server that was recorded")
+        runs = Runs(self._exchanges, self._target, self._ids, self._ask)
+        try:
+            stopped = await self._walk(runs)
+        except CannotSeed as problem:
+            return ("failed" if problem.is_refused else "skipped"), f"what it found could not be made: {problem}"
+        except NoAnswer as failure:
+            stopped = f"no answer: {failure}"
+        finally:
+            # In this order: whoever hangs up on a model that waits is not written to.
+            await self._cleaner.clean(self._client)
+            runs.let_go()
+        self.rest += self._judged(runs.surprises(), self._when(self._exchanges[-1]))
+        if stopped:
+            return "failed", "; ".join([stopped, *notes])
+        found = (*(each for one in self.asked for each in one.differences), *self.rest)
+        return outcome_of(found), "; ".join(notes)
+
+    async def _walk(self, runs: Runs) -> str:
+        """Why it could not go on to the end, or nothing."""
+        has_lists = any(each.request.path in OF_ACCOUNTS for each in self._exchanges)
+        if self._target.is_ours and has_lists:
+            await self._empty()
+        found = preexisting(self._exchanges, with_lists=self._target.is_ours)
+        await Seeding(found, runs.legs, self._ids, self._ask, runs.play_before).make_all()
+        for ask in folded(self._exchanges):
+            exchange = self._exchanges[ask.place]
+            await runs.before(ask.place)
+            if problem := await self._exchange(ask, exchange, runs):
+                return f"stopped at exchange {ask.place + 1} of {len(self._exchanges)}: {problem}"
+        return ""
+
+    async def _exchange(self, ask: Ask, exchange: Exchange, runs: Runs) -> str:
+        request = self._request(exchange)
+        when = self._when(exchange, is_moving=ask.is_poll and not runs.are_scripted)
+        leg = runs.starting(ask.place)
+        try:
+            if exchange.request.method == "GET":
+                answer = await until_as_recorded(self._client, request, exchange.answer)
+            else:
+                answer = await self._client.ask(request)
+        except NoAnswer as failure:
+            difference = Difference(path="status", expected=str(exchange.answer.status), got=f"no answer: {failure}")
+            self._note(ask, request, exchange, None, self._judged([difference], when))
+            return f"no answer: {failure}"
+        self._cleaner.note(request, answer)
+        found = [*self._inspect(request, answer)]
+        compared = await self._settled(request, exchange, answer)
+        found += self._judged(compare(exchange.answer, compared, self._ids, when), when)
+        found += self._judged(self._relations.look(answer, when), when)
+        self._note(ask, request, exchange, answer, found)
+        if leg is not None and answer.status == 200:
+            await leg.was_asked()
+        made = exchange.request.method == "POST" and exchange.answer.status == 200
+        return f"answered with {answer.status}" if made and answer.status != 200 else ""
+
+    async def _settled(self, request: Request, exchange: Exchange, answer: Answer) -> Answer:
+        """Captures of clients that wait show an object as it was when it was done, as the answer to its creation."""
+        shown, ours = exchange.answer.body, answer.body
+        if not (self._recording.answers_only and request.method == "POST" and isinstance(shown, dict)):
+            return answer
+        if not isinstance(ours, dict) or shown.get("object") not in INDEXED or shown.get("status") != "completed":
+            return answer
+        path = request.path if request.path.endswith(str(ours.get("id"))) else f"{request.path}/{ours.get('id')}"
+        return await until_status(self._client, Request(method="GET", path=path), {"completed", "failed"})
+
+    def _request(self, exchange: Exchange) -> Request:
+        recorded = exchange.request
+        headers = dict(recorded.headers)
+        if exchange.answer.status == 401:
+            # Which key was sent is never recorded, but the answer says what was wrong with it.
+            message = str(error_in(exchange.answer).get("message", ""))
+            wrong = WRONG_KEY.match(message)
+            headers["authorization"] = f"Bearer {wrong[1] if wrong else 'not-a-key'}"
+            if message.startswith("You didn't provide"):
+                headers["authorization"] = None
+        body = recorded.body if isinstance(recorded.body, tuple) else self._ids.translate(recorded.body)
+        return Request(
+            method=recorded.method,
+            path=self._ids.translate(recorded.path),
+            query=tuple((name, self._ids.translate(value)) for name, value in recorded.query),
+            headers=headers,
+            body=None if body is UNRECORDED else body,
+        )
+
+    def _when(self, exchange: Exchange, *, is_moving: bool = False) -> Context:
+        request = exchange.request
+        return Context(
+            recording=self._recording.name,
+            recorded_on=self._recording.recorded_on,
+            method=request.method,
+            path=template_of(request.path),
+            request=request.body,
+            note=exchange.note,
+            foreign_items=not self._target.is_ours and request.path in OF_ACCOUNTS,
+            scripted=self._target.upstream is not None,
+            moving=is_moving,
+        )
+
+    def _judged(self, found: Iterable[Difference], when: Context) -> list[Difference]:
+        return self._accepted.judge(found, when)
+
+    def _note(
+        self, ask: Ask, request: Request, exchange: Exchange, answer: Answer | None, found: list[Difference]
+    ) -> None:
+        title = f"{ask.place + 1}. {request.method} {template_of(exchange.request.path)}"
+        if ask.folded:
+            title += f" (and {ask.folded} times before)"
+        asked = Asked(title=title, request=request, expected=_described(exchange.answer), answer=answer)
+        self.asked.append(replace(asked, differences=tuple(found)))
+
+    async def _ask(self, request: Request) -> Answer:
+        """Something that is not in the recording, and that it needs."""
+        answer = await self._client.ask(request)
+        self._cleaner.note(request, answer)
+        return answer
+
+    async def _empty(self) -> None:
+        """What the scenarios before left over would show in lists."""
+        for path in OF_ACCOUNTS:
+            answer = await self._client.ask(Request(method="GET", path=path, query=(("limit", "100"),)))
+            page: Any = answer.body if answer.status == 200 else {}
+            for each in page.get("data", []):
+                await self._client.ask(Request(method="DELETE", path=f"{path}/{each['id']}"))
+
+
+def _described(answer: Answer) -> str:
+    if answer.events is not None:
+        return f"{answer.status}, events: {', '.join(event.event for event in answer.events)}"
+    return f"{answer.status} {described(answer.body)}"
