@@ -103,6 +103,13 @@ def _value(name: str, values: Mapping[str, Any]) -> Any:
 
 def differences(pattern: Any, value: Any, values: dict[str, Any], path: str = "body") -> Iterator[Difference]:
     """Where the value does not fit. What is captured goes into `values`, whether or not it fits."""
+    try:
+        yield from _differences(pattern, value, values, path)
+    except NotCaptured as missing:
+        yield Difference(path=path, expected=f"{shown(pattern)} ({missing})", got=shown(value))
+
+
+def _differences(pattern: Any, value: Any, values: dict[str, Any], path: str) -> Iterator[Difference]:
     match pattern:
         case dict() if operator := operator_of(pattern):
             yield from _operated(operator, pattern, value, values, path)
@@ -120,11 +127,7 @@ def differences(pattern: Any, value: Any, values: dict[str, Any], path: str = "b
             for place, (each, other) in enumerate(zip(pattern, value, strict=False)):
                 yield from differences(each, other, values, f"{path}[{place}]")
         case _:
-            try:
-                expected = filled(pattern, values)
-            except NotCaptured as missing:
-                yield Difference(path=path, expected=f"{pattern} ({missing})", got=shown(value))
-                return
+            expected = filled(pattern, values)
             if not _same(expected, value):
                 yield _no(path, expected, value)
 
@@ -200,12 +203,13 @@ def _holds(operator: str, given: Any, value: Any, values: dict[str, Any]) -> boo
         case "$repeat":
             return _same(filled({"$repeat": given}, values), value)
         case "$sum":
-            return _is("integer", value) and bool(value == sum(filled(given, values)))
+            parts = filled(given, values)
+            return all(_is("integer", each) for each in (value, *parts)) and bool(value == sum(parts))
         case "$time":
             if not _is("integer", value) or abs(value - time.time()) > LONGEST_CLOCK_SKEW:
                 return False
-            limits = filled(given, values) if isinstance(given, dict) else {}
-            return bool(value >= limits.get("not_before", value))
+            first = filled(given["not_before"], values) if isinstance(given, dict) else value
+            return _is("integer", first) and bool(value >= first)
         case _:
             return False  # of a list or an object, and this is none
 

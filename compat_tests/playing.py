@@ -13,7 +13,7 @@ from msgspec import UNSET
 from compat_tests.case import Asks, Expects, NamedCase, Step
 from compat_tests.cleaning import Cleaner
 from compat_tests.client import Client, NoAnswer
-from compat_tests.exchange import Answer, Event, Part, Request
+from compat_tests.exchange import Answer, Body, Event, Part, Request
 from compat_tests.pattern import BadPattern, differences, filled, shown
 from compat_tests.result import Asked, Difference, Result, outcome_of
 from compat_tests.script import Gates, reply
@@ -237,7 +237,9 @@ class _Play:
                 yield from differences(pattern, answer.headers[name], self._values, f"headers.{name}")
             elif "$absent" not in (pattern if isinstance(pattern, dict) else {}):
                 yield Difference(path=f"headers.{name}", expected=shown(pattern), got="absent")
-        if expect.text is not UNSET and answer.body != expect.text:
+        if expect.base64 is not UNSET and _bytes_of(answer.body) != base64.b64decode(expect.base64):
+            yield Difference(path="body", expected=f"the bytes {expect.base64}", got=shown(answer.body))
+        if expect.text is not UNSET and _bytes_of(answer.body) != expect.text.encode():
             yield Difference(path="body", expected=shown(expect.text), got=shown(answer.body))
         if expect.body is not UNSET:
             yield from differences(expect.body, answer.body, self._values)
@@ -292,7 +294,7 @@ class _Play:
         assert upstream is not None
         self._told += 1
         try:
-            await upstream.received(self._told)
+            await upstream.received(self._told, patience_seconds=PATIENCE_SECONDS)
         except TimeoutError:
             self.rest.append(Difference(path="model", expected="one more request", got="none"))
             return False
@@ -337,9 +339,14 @@ def _part(given: dict[str, Any]) -> Part:
     return Part(name=given["name"], data=data, filename=given.get("filename"), content_type=given.get("content_type"))
 
 
+def _bytes_of(body: Body) -> bytes | None:
+    """Whatever type it is said to have; None for JSON."""
+    return body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else None
+
+
 def _described(expect: Expects) -> str:
     lines = [f"status {expect.status}"]
-    wanted = [each for each in (expect.body, expect.text) if each is not UNSET]
+    wanted = [each for each in (expect.body, expect.text, expect.base64) if each is not UNSET]
     lines += [json.dumps(each, ensure_ascii=False, indent=2) for each in wanted]
     if expect.events is not UNSET:
         lines.append(", ".join(each["event"] for each in expect.events))

@@ -80,6 +80,8 @@ async def started(
     Raises `CannotStart`.
     """
     provides = frozenset(needs)
+    if sys.platform != "linux":
+        provides -= {"full-disk"}
     upstream = ScriptedUpstream(models=MODELS, context=131_072)
     await upstream.start()
     try:

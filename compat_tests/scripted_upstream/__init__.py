@@ -123,9 +123,9 @@ class ScriptedUpstream:
         """Replace the script."""
         self._script = list(replies)
 
-    async def received(self, number: int = 1) -> None:
-        """Wait until so many chat requests have come in all."""
-        async with asyncio.timeout(10), self._arrived:
+    async def received(self, number: int = 1, *, patience_seconds: float = 10) -> None:
+        """Wait until so many chat requests have come in all. Raises `TimeoutError`."""
+        async with asyncio.timeout(patience_seconds), self._arrived:
             await self._arrived.wait_for(lambda: len(self.requests) >= number)
 
     async def start(self, port: int = 0) -> None:
