@@ -18,19 +18,28 @@ class Cleaner:
         self._made: dict[str, str] = {}
 
     def note(self, request: Request, answer: Answer) -> None:
-        """Look for something new in an answer. Threads show in their runs, too."""
+        """Look for something new in an answer, in whatever it shows."""
         if request.method == "POST" and answer.status == 200:
             objects = [answer.body] if answer.events is None else [event.data for event in answer.events]
             for each in objects:
                 self._see(each)
 
     def _see(self, value: Any) -> None:
-        if not isinstance(value, dict):
-            return
-        if (place := PLACES.get(value.get("object", ""))) and isinstance(value.get("id"), str):
-            self._made.setdefault(value["id"], f"{place}/{value['id']}")
-        if value.get("object") == "thread.run" and isinstance(thread := value.get("thread_id"), str):
-            self._made.setdefault(thread, f"{PLACES['thread']}/{thread}")
+        match value:
+            case {"object": str(kind), "id": str(id)} if kind in PLACES:
+                self._made.setdefault(id, f"{PLACES[kind]}/{id}")
+            case {"object": "upload", "file": file}:
+                self._see(file)
+            case {"object": "thread.run", "thread_id": str(id)}:
+                self._see({"object": "thread", "id": id})
+        match value:
+            case {"tool_resources": {"file_search": {"vector_store_ids": [str(id)]}}}:
+                self._see({"object": "vector_store", "id": id})  # it may have been made on the way
+
+    @property
+    def noted(self) -> list[str]:
+        """The paths of what will be deleted, oldest first."""
+        return list(self._made.values())
 
     async def clean(self, client: Client) -> None:
         """Newest first. What is gone already, or will not go, is left."""
