@@ -43,6 +43,8 @@ class Expects(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A pattern."""
     text: str | UnsetType = UNSET
     """The body, exactly, as text."""
+    base64: str | UnsetType = UNSET
+    """The body, exactly, where it is no text."""
     events: list[dict[str, Any]] | UnsetType = UNSET
     """Of a stream, all of them in order: `{"event": …, "data": pattern}`; with `"repeated": true` one or more of it,
     up to one that fits the next of them.
