@@ -169,9 +169,17 @@ REFERENCES: Final = {
 }
 
 CONSTANTS: Final[dict[Key, JsonSchema]] = {
+    # The specification and the SDK say `vector_store.files_batch`; the service never did.
     ("VectorStoreFileBatch", "object"): {"const": "vector_store.file_batch"},
+    # Those that a file could be sent for, in the service's own words, and those of its own files.
+    ("FileObject", "purpose"): {
+        "enum": [
+            *("fine-tune", "assistants", "batch", "user_data", "vision", "evals"),
+            *("assistants_output", "batch_output", "fine-tune-results"),
+        ]
+    },
 }
-"""The specification and the SDK say `vector_store.files_batch`; the service never did."""
+"""What the SDK says otherwise than the service."""
 
 STATUSES: Final = (
     "queued", "in_progress", "requires_action", "cancelling",
