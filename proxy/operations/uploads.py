@@ -89,9 +89,12 @@ async def complete_upload(services: Services, *, project: str, upload_id: str, b
         _check_md5(kept, body.md5)
         completed = _completed(stored, kept, content.name)
         part_ids = await services.store.write(lambda db: _save(db, project, completed, kept, body.part_ids))
-    except (_Closed, BlobMissing):
+    except (_Closed, BlobMissing) as lost:
         await content.discard()
-        return _completed_before(await _find(services, project, upload_id), body.part_ids, services.clock.now())
+        stored, now = await _find(services, project, upload_id), services.clock.now()
+        if _status(stored.upload, now) == "pending":
+            raise lost  # nobody was faster: the bytes are missing, which is a fault of the server
+        return _completed_before(stored, body.part_ids, now)
     except Exception:
         await content.discard()
         raise
