@@ -12,7 +12,9 @@ import binascii
 from typing import Any
 from urllib.parse import urlencode
 
-from compat_tests.exchange import UNRECORDED
+import msgspec
+
+from compat_tests.exchange import UNRECORDED, Part
 from compat_tests.reading.cassettes import mapping, moment, number, text
 from compat_tests.reading.compression import NotThatWay
 from compat_tests.reading.wire import Said, joined_headers
@@ -37,25 +39,47 @@ def said(entry: Any) -> Said | str:
     status = came.get("status", came.get("status_code"))
     if isinstance(status, dict):
         status = status.get("code")
+    notes: list[str] = []
     return Said(
         method=text(asked.get("method"), "its request's method"),
         url=text(asked.get("uri", asked.get("url")), "its request's address"),
         headers=joined_headers(asked.get("headers")),
-        body=_request_body(asked),
+        body=_request_body(asked, notes),
         status=number(status, "its response's status"),
         answer_headers=joined_headers(came.get("headers")),
         answer=_bytes(came.get("body", came.get("content"))),
         at=moment(entry.get("recorded_at")),
+        notes=tuple(notes),
     )
 
 
-def _request_body(asked: dict[Any, Any]) -> Any:
-    body = _bytes(asked.get("body"))
+def _request_body(asked: dict[Any, Any], notes: list[str]) -> Any:
+    body = asked.get("body")
+    if isinstance(body, dict) and body.keys() - {"string", "base64_string", "encoding"}:
+        return _given_to_aiohttp(body, notes)
+    body = _bytes(body)
     if not body and (fields := asked.get("post_fields")):
         body = urlencode(fields).encode() if isinstance(fields, dict) else _bytes(fields)
     if not body and asked.get("post_files"):
-        return UNRECORDED  # files by their names only
+        notes.append("the request's files were recorded by name only")
+        return UNRECORDED
     return body
+
+
+def _given_to_aiohttp(body: dict[Any, Any], notes: list[str]) -> Any:
+    """Of aiohttp, vcrpy writes down what it was given: an object for JSON, or the fields of a form, files as bytes."""
+    if not any(isinstance(value, bytes) for value in body.values()):
+        try:
+            return msgspec.json.encode(body)
+        except (TypeError, ValueError, RecursionError) as mistake:
+            raise NotThatWay("a body that is no JSON") from mistake
+    notes.append("what the request's files are called was not recorded")
+    return tuple(
+        Part(name=str(name), data=value, filename=str(name))
+        if isinstance(value, bytes)
+        else Part(name=str(name), data=str(value).encode())
+        for name, value in body.items()
+    )
 
 
 def _bytes(body: Any) -> bytes:

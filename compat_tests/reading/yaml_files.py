@@ -1,4 +1,4 @@
-"""YAML as cassettes are written in it: every plain value a text, binary strings as bytes, tags of languages ignored."""
+"""YAML as cassettes are written in it: read safely, binary strings as bytes, tags of languages ignored."""
 
 import base64
 import binascii
@@ -12,18 +12,22 @@ from compat_tests.reading.files import Unreadable
 MOST_VALUES: Final = 2_000_000
 """Of a document with its aliases written out. A cassette has some fifty an exchange; a trap has billions."""
 DEEPEST: Final = 200
-NULLS: Final = {first: [entry for entry in entries if entry[0].endswith(":null")]
-                for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()}  # fmt: skip
+TYPES: Final = ("map", "seq", "str", "null", "bool", "int", "float")
+"""A day stays as it was written: nobody wants it otherwise, and some of them are none."""
+
+
+def _tag(name: str) -> str:
+    return f"tag:yaml.org,2002:{name}"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # whichever was built
-    """Safe: it builds texts, bytes, lists and dicts, and nothing else. A number or a day stays as it was written."""
+    """Safe: it builds what JSON has, and bytes, and nothing else."""
 
-    yaml_implicit_resolvers = NULLS
-    yaml_constructors = {
-        f"tag:yaml.org,2002:{name}": yaml.SafeLoader.yaml_constructors[f"tag:yaml.org,2002:{name}"]
-        for name in ("map", "seq", "str", "null")
+    yaml_implicit_resolvers = {
+        first: [entry for entry in entries if entry[0] in map(_tag, TYPES)]
+        for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+    yaml_constructors = {_tag(name): yaml.SafeLoader.yaml_constructors[_tag(name)] for name in TYPES}
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
@@ -57,7 +61,7 @@ def _bytes(loader: Any, node: yaml.Node) -> Any:
         raise yaml.constructor.ConstructorError(None, None, "broken base64", node.start_mark) from mistake
 
 
-_Loader.add_constructor("tag:yaml.org,2002:binary", _bytes)
+_Loader.add_constructor(_tag("binary"), _bytes)
 _Loader.add_constructor("!binary", _bytes)  # Ruby's
 _Loader.add_constructor(None, _plain)  # `!ruby/…`, `!!python/…`: what stands there, and not what it says it is
 
@@ -69,7 +73,7 @@ def yaml_of(content: bytes, file: Path) -> Any:
     except yaml.MarkedYAMLError as mistake:
         line = f"line {mistake.problem_mark.line + 1}: " if mistake.problem_mark else ""
         raise Unreadable(f"{file}: no YAML: {line}{mistake.problem or mistake.context}") from mistake
-    except (yaml.YAMLError, RecursionError, ValueError) as mistake:
+    except (yaml.YAMLError, RecursionError, ValueError, KeyError) as mistake:
         why = " ".join(str(mistake).split()) if isinstance(mistake, yaml.YAMLError) else type(mistake).__name__
         raise Unreadable(f"{file}: no YAML: {why}") from mistake
     _measure(parsed, file)
