@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import deltas, first_token, prefix, prompts, requests, starting
+from bench import deltas, files, first_token, prefix, prompts, requests, starting
 from bench.figures import HEADING, Row, row
 from bench.machine import Machine, Others, this_machine
 from bench.processes import ROOT
@@ -23,6 +23,7 @@ MEASUREMENTS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "lists": requests.lists,
     "passthrough": requests.passthrough,
     "commits": requests.commits,
+    "files": files.measure,
     "memory": starting.memory,
 }
 

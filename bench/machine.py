@@ -6,7 +6,7 @@ import sqlite3
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -52,11 +52,25 @@ def fsync_seconds(directory: Path) -> float:
 
 def resident_megabytes(process_id: int) -> float | None:
     """What the process has in memory; None where there is no /proc to ask."""
+    return _megabytes(process_id, "VmRSS:")
+
+
+def peak_megabytes(process_id: int) -> float | None:
+    """What the process had in memory at the most since `forget_peak`; None where there is no /proc to ask."""
+    return _megabytes(process_id, "VmHWM:")
+
+
+def forget_peak(process_id: int) -> None:
+    with suppress(OSError):  # not here, or not allowed: then the peak is that of all its life, which is no less
+        Path(f"/proc/{process_id}/clear_refs").write_text("5", encoding="ascii")
+
+
+def _megabytes(process_id: int, name: str) -> float | None:
     try:
         status = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
     except OSError:
         return None
-    kilobytes = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+    kilobytes = next(int(line.split()[1]) for line in status.splitlines() if line.startswith(name))
     return kilobytes / 1024
 
 

@@ -31,6 +31,7 @@ class Sizes(Struct, frozen=True, kw_only=True):
     passed: int = 200
     creates: int = 3_000
     turns: int = 500
+    file_megabytes: int = 512
     clients: tuple[int, ...] = (1, 16, 64)
 
 
@@ -48,6 +49,7 @@ TINY = Sizes(
     passed=2,
     creates=6,
     turns=8,
+    file_megabytes=2,
     clients=(1, 2),
 )
 """For a look at whether it works; the figures mean nothing."""
