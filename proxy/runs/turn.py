@@ -63,6 +63,7 @@ class Turn:
     ) -> None:
         self.run = run
         self.progress = progress
+        self._started_before = run.started_at
         self._new_id = new_id
         self._step = open_step
         self._draft = None if open_message is None else Draft(open_message)
@@ -87,7 +88,8 @@ class Turn:
             case OutOfTokens(reason, at):
                 yield self._close_incomplete(reason, at)
             case Deferred():
-                yield self._move(self.run, Trigger.DEFERRED)
+                # A run that waits in its queue has not started, or not since it was last there.
+                yield self._move(replace(self.run, started_at=self._started_before), Trigger.DEFERRED)
             case Failed(error, at):
                 yield from self._stop("run_failed", "failed", at, error)
                 run = replace(self.run, failed_at=at, last_error=error, required_action=None, usage=self._spent())

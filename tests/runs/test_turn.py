@@ -344,6 +344,10 @@ def test_a_run_that_a_busy_server_did_not_take_waits_again(play: Play) -> None:
     assert (played.run.status, played.run.started_at) == (RunStatus.COMPLETED, 20)
 
 
+def test_a_run_that_waits_again_has_not_started(play: Play) -> None:
+    assert play(Started(10), Deferred()).run.started_at is None
+
+
 def test_nothing_follows_a_terminal_status(play: Play) -> None:
     played = play(Started(10), said("x"), Ended(12))
     with pytest.raises(IllegalTransition):
