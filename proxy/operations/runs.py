@@ -14,7 +14,7 @@ from proxy.operations.hosted import check_choice, check_required, note_hosted
 from proxy.operations.messages import add_messages, new_message
 from proxy.operations.models import check_model
 from proxy.operations.threads import new_thread, save_thread
-from proxy.operations.tool_resources import answered_resources, modified_resources
+from proxy.operations.tool_resources import modified_resources
 from proxy.operations.tools import answered_tools
 from proxy.runs.lifecycle import is_terminal
 from proxy.runs.outputs import accept, mismatch
@@ -32,7 +32,7 @@ from proxy.schema.runs import (
     SubmitToolOutputsToRun,
     TruncationStrategy,
 )
-from proxy.schema.tools import CodeInterpreterTool, Tool, ToolResources
+from proxy.schema.tools import Tool, ToolResources
 from proxy.services import Services
 from proxy.store import assistants, messages, runs, steps, threads
 from proxy.store.database import Connection
@@ -194,7 +194,10 @@ def _new_run(
     thread_id: str,
     at: int,
 ) -> Run:
-    """The assistant's settings, with the body's in their place; later changes of the assistant do not reach the run."""
+    """The assistant's settings, with the body's in their place; later changes of the assistant do not reach the run.
+
+    But for its tool resources: runs of the real service showed none, whatever their assistants and threads had.
+    """
     instructions = assistant.instructions if body.instructions is None else body.instructions
     if isinstance(body, CreateRun) and body.additional_instructions:
         instructions = "\n".join(filter(None, [instructions, body.additional_instructions]))
@@ -208,9 +211,6 @@ def _new_run(
             param="truncation_strategy.last_messages",
             code="missing_required_parameter",
         )
-    resources = assistant.tool_resources
-    if any(isinstance(tool, CodeInterpreterTool) for tool in tools):
-        resources = answered_resources(None, code_interpreter=True, over=resources)
     return Run(
         id=new_id("run"),
         created_at=at,
@@ -220,7 +220,6 @@ def _new_run(
         model=assistant.model if body.model is None else body.model,
         instructions=instructions or None,
         tools=tools,
-        tool_resources=resources,
         metadata=body.metadata or {},
         temperature=assistant.temperature if body.temperature is None else body.temperature,
         top_p=assistant.top_p if body.top_p is None else body.top_p,

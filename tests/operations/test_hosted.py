@@ -61,7 +61,7 @@ async def test_they_are_kept_and_not_offered(services: Services, upstream: Scrip
     assert types(stored["tools"]) == ["code_interpreter", "file_search", "function"]
     run = await run_with(services, assistant_id=assistant_id)
     assert types(run.tools) == ["code_interpreter", "file_search", "function"]
-    assert as_sent(run)["tool_resources"] == {"code_interpreter": {"file_ids": []}}
+    assert as_sent(run)["tool_resources"] == {}
     await upstream.received()
     assert [tool["function"]["name"] for tool in upstream.requests[0]["tools"]] == ["f"]
 
