@@ -85,6 +85,17 @@ class FileSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Keep the contents of files of the purposes `assistants` and `user_data` here, as the real service did."""
 
 
+class RetrievalSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How files are read into vector stores."""
+
+    readers: Annotated[int, Meta(ge=1, le=64)] = 2
+    """Processes that read files, at the most; there is none while there is nothing to read."""
+    file_timeout_seconds: Annotated[int, Meta(ge=1)] = 300
+    """Silence of a reader after which its file fails."""
+    max_file_tokens: Annotated[int, Meta(ge=1)] = 5_000_000
+    """A file with more fails."""
+
+
 class LaunchSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model server that is started, and stopped, with this one."""
 
@@ -113,4 +124,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     models: ModelSettings = ModelSettings()
     runs: RunSettings = RunSettings()
     files: FileSettings = FileSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
     log: LogSettings = LogSettings()

@@ -57,6 +57,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             engine = Engine(
                 store=store, blobs=blobs, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame
             )
+            ingestion = Ingestion(store=store, blobs=blobs, clock=clock, settings=settings.retrieval)
             services = Services(
                 settings=settings,
                 clock=clock,
@@ -64,14 +65,16 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 blobs=blobs,
                 upstreams=upstreams,
                 engine=engine,
-                ingestion=Ingestion(),
+                ingestion=ingestion,
             )
             await engine.start()
             sweeping = TaskGroup()
             sweeping.start(keep_sweeping(services), name="sweeping")
+            await ingestion.start()
             try:
                 yield services
             finally:
+                await ingestion.aclose()
                 await sweeping.cancel()
                 await engine.aclose(patience_seconds=settings.server.shutdown_seconds)
         finally:

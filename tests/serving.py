@@ -45,6 +45,7 @@ async def serving(
     store = await Store.open(directory, clock)
     blobs = DirectoryBlobs(directory / "blobs")
     engine = Engine(store=store, blobs=blobs, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
+    ingestion = Ingestion(store=store, blobs=blobs, clock=clock, settings=settings.retrieval)
     try:
         yield Services(
             settings=settings,
@@ -53,9 +54,10 @@ async def serving(
             blobs=blobs,
             upstreams=upstreams,
             engine=engine,
-            ingestion=Ingestion(),
+            ingestion=ingestion,
         )
     finally:
+        await ingestion.aclose()
         await engine.aclose(patience_seconds=0.1)
         await store.aclose()
         await upstreams.aclose()

@@ -80,6 +80,7 @@ TABLE: Final[tuple[tuple[str, str, Operation], ...]] = (
     ("GET", "/vector_stores/{vector_store_id}", vector_stores.get_vector_store),
     ("POST", "/vector_stores/{vector_store_id}", vector_stores.modify_vector_store),
     ("DELETE", "/vector_stores/{vector_store_id}", vector_stores.delete_vector_store),
+    ("POST", "/vector_stores/{vector_store_id}/search", vector_stores.search_vector_store),
     *((method, f"/vector_stores/{{vector_store_id}}/{path}", operation) for method, path, operation in _IN_STORES),
     ("GET", "/models", models.list_models),
     ("GET", "/models/{model*}", models.get_model),  # names of self-hosted models contain slashes

@@ -1,16 +1,28 @@
-"""Vector stores: create, list, look at, modify, delete."""
+"""Vector stores: create, list, look at, modify, delete, search."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from proxy.errors import not_found
-from proxy.operations.filling import Wanted, fill, new_store, strategy_of
+from proxy.operations.filling import Wanted, fill, has_expired, new_store, strategy_of
+from proxy.retrieval.filters import filter_of
+from proxy.retrieval.search import Found, search
 from proxy.schema.fields import Deleted
 from proxy.schema.pages import ListParams, Page
-from proxy.schema.vector_stores import CreateVectorStore, ModifyVectorStore, VectorStore
+from proxy.schema.vector_stores import (
+    DEFAULT_RESULTS,
+    CreateVectorStore,
+    ModifyVectorStore,
+    SearchPage,
+    SearchRankingInput,
+    SearchResult,
+    SearchVectorStore,
+    TextPart,
+    VectorStore,
+)
 from proxy.services import Services
 from proxy.store import Connection, vector_stores
 from proxy.store.expiry import expire_stores
@@ -80,6 +92,59 @@ async def delete_vector_store(services: Services, *, project: str, vector_store_
         raise not_found("vector store", vector_store_id)
     services.ingestion.wake()
     return Deleted(id=vector_store_id, object="vector_store.deleted")
+
+
+async def search_vector_store(
+    services: Services, *, project: str, vector_store_id: str, body: SearchVectorStore
+) -> SearchPage:
+    """Counts as using the store. `rewrite_query` is accepted, and queries are searched for as they are."""
+    now = services.clock.now()
+    queries = [body.query] if isinstance(body.query, str) else body.query
+    filter = None if body.filters is None else filter_of(body.filters)
+    ranking = body.ranking_options or SearchRankingInput()
+
+    async def read(db: Connection) -> tuple[VectorStore, list[Found]]:
+        store = await existing_store(db, project, vector_store_id)
+        if store.status == "expired":
+            raise has_expired(vector_store_id)
+        found = await search(
+            db,
+            project,
+            vector_store_id,
+            queries,
+            limit=body.max_num_results or DEFAULT_RESULTS,
+            threshold=ranking.score_threshold or 0.0,
+            filter=filter,
+            now=now,
+        )
+        return store, found
+
+    store, found = await up_to_date(services, read)
+    if now - store.last_active_at >= _ACTIVE_SECONDS:
+        await services.store.write(lambda db: _touch(db, project, vector_store_id, now))
+    return SearchPage(
+        search_query=queries,
+        data=[
+            SearchResult(
+                file_id=hit.file_id,
+                filename=hit.filename,
+                score=hit.score,
+                attributes=hit.attributes,
+                content=[TextPart(text=hit.text)],
+            )
+            for hit in found
+        ],
+    )
+
+
+_ACTIVE_SECONDS: Final = 60
+"""So long after it was noted that a store is used, it is not noted again: every search would write."""
+
+
+async def _touch(db: Connection, project: str, store_id: str, now: int) -> None:
+    store = await vector_stores.find_store(db, project, store_id)
+    if store is not None:
+        await vector_stores.save_store(db, project, vector_stores.active(store, now))
 
 
 async def existing_store(db: Connection, project: str, store_id: str) -> VectorStore:

@@ -11,6 +11,8 @@ from proxy.schema.pages import ListParams
 MOST_FILES_AT_BIRTH: Final = 500
 MOST_FILES_IN_A_BATCH: Final = 2_000
 DEFAULT_RESULTS: Final = 10
+MOST_QUERIES: Final = 32
+"""Of one search; a bound of ours."""
 
 StoreStatus = Literal["in_progress", "completed", "expired"]
 FileStatus = Literal["in_progress", "completed", "failed", "cancelled"]
@@ -168,7 +170,7 @@ class SearchRankingInput(_Request, frozen=True, kw_only=True):
 
 
 class SearchVectorStore(_Request, frozen=True, kw_only=True):
-    query: SearchText | Annotated[list[SearchText], Meta(min_length=1)]
+    query: SearchText | Annotated[list[SearchText], Meta(min_length=1, max_length=MOST_QUERIES)]
     rewrite_query: bool | None = None
     """Accepted, and done without: queries are searched for as they are."""
     max_num_results: Annotated[int, Meta(ge=1, le=50)] | None = None

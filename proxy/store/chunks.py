@@ -25,9 +25,9 @@ class NewChunk(Struct, frozen=True, array_like=True):
 
 class FoundChunk(Struct, frozen=True, kw_only=True):
     id: int
+    file: int
+    """The seq of its file in the store."""
     score: float
-    file_id: str
-    store_id: str
     text: str
 
 
@@ -49,7 +49,8 @@ async def store_key(db: Connection, project: str, store_id: str) -> int | None:
 
 
 async def begin_set(db: Connection, entry: int) -> int | None:
-    """A new set for a file in a store, by its seq; None if it does not wait to be read any more."""
+    """A new set for a file in a store, by its seq, in place of any that was not completed; None if it does not wait."""
+    await drop_sets_of_entry(db, entry)
     row = await db.one(
         """
         INSERT INTO chunk_sets (project, store, file)
@@ -64,9 +65,12 @@ async def begin_set(db: Connection, entry: int) -> int | None:
 
 
 async def write_chunks(db: Connection, set_id: int, chunks: Sequence[NewChunk], *, place: int) -> bool:
-    """Add to a set, from this place in it; False, and nothing is added, if it has become litter."""
+    """Add to a set, from this place in it; False, and nothing is added, if nobody waits for its file any more."""
     changed = await db.run(
-        "UPDATE chunk_sets SET chunks = :chunks WHERE id = :id AND file IS NOT NULL",
+        """
+        UPDATE chunk_sets SET chunks = :chunks
+         WHERE id = :id AND file IN (SELECT seq FROM vector_store_files WHERE seq = file AND status = 'in_progress')
+        """,
         {"id": set_id, "chunks": place + len(chunks)},
     )
     if not changed:
@@ -92,6 +96,11 @@ async def drop_set(db: Connection, set_id: int) -> None:
     await db.run("UPDATE chunk_sets SET file = NULL WHERE id = :id", {"id": set_id})
 
 
+async def drop_sets_of_entry(db: Connection, entry: int) -> None:
+    """Of a file in a store, by its seq."""
+    await db.run("UPDATE chunk_sets SET file = NULL WHERE file = :entry", {"entry": entry})
+
+
 async def drop_incomplete_sets(db: Connection) -> int:
     """Those of a process that is no more; how many there were."""
     return await db.run("UPDATE chunk_sets SET file = NULL WHERE complete = 0 AND file IS NOT NULL", {})
@@ -113,7 +122,7 @@ async def litter(db: Connection, limit: int) -> list[StoredChunk]:
         """
         SELECT chunks.id AS id, store, text
           FROM chunk_sets
-          JOIN chunks ON chunks.id >= chunk_sets.id * :places AND chunks.id < (chunk_sets.id + 1) * :places
+          CROSS JOIN chunks ON chunks.id >= chunk_sets.id * :places AND chunks.id < (chunk_sets.id + 1) * :places
          WHERE file IS NULL LIMIT :limit
         """,
         {"places": PLACES, "limit": limit},
@@ -206,17 +215,12 @@ async def best_chunks(
              )
              ORDER BY score DESC, id LIMIT :limit
         )
-        SELECT best.id AS id, best.score AS score, chunks.text AS text,
-               vector_store_files.id AS file_id, vector_store_files.store_id AS store_id
+        SELECT best.id AS id, score, file, text
           FROM best
           JOIN chunks ON chunks.id = best.id
           JOIN chunk_sets ON chunk_sets.id = best.id / :places
-          JOIN vector_store_files ON vector_store_files.seq = chunk_sets.file
          ORDER BY best.score DESC, best.id
         """,
         binds,
     )
-    return [
-        FoundChunk(id=row["id"], score=row["score"], file_id=row["file_id"], store_id=row["store_id"], text=row["text"])
-        for row in rows
-    ]
+    return [FoundChunk(id=row["id"], file=row["file"], score=row["score"], text=row["text"]) for row in rows]

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from proxy.errors import not_found
 from proxy.schema.pages import Page
 from proxy.schema.vector_stores import (
+    AttributeValue,
     FileBatch,
     FileError,
     FileStatus,
@@ -38,6 +39,16 @@ class StoredEntry(Struct, frozen=True, kw_only=True):
     project: str
     batch_id: str | None
     file: VectorStoreFile
+
+
+class DescribedFile(Struct, frozen=True, kw_only=True):
+    """No more of a file in a store than filters look at."""
+
+    attributes: dict[str, AttributeValue]
+    seq: int = 0
+
+
+_decode_attributes = msgspec.json.Decoder(DescribedFile).decode
 
 
 # Into a store, and out of it
@@ -109,6 +120,24 @@ async def entry_json(db: Connection, project: str, store_id: str, id: str) -> Ra
     return await stored_json(db, _ONE, {"id": id, "store_id": store_id, "project": project})
 
 
+async def entries_by_seq(db: Connection, seqs: Iterable[int]) -> list[StoredEntry]:
+    """Of whatever project: for those who were given the seqs."""
+    rows = await db.all(f"{_STORED} WHERE seq IN ({', '.join(str(int(seq)) for seq in seqs)})", {})
+    return [_entry(row) for row in rows]
+
+
+async def attributes_of(db: Connection, project: str, store_id: str) -> list[DescribedFile]:
+    """Of every file in a store that can be found."""
+    rows = await db.all(
+        """
+        SELECT seq, doc FROM vector_store_files
+         WHERE store_id = :store_id AND status = 'completed' AND project = :project
+        """,
+        {"store_id": store_id, "project": project},
+    )
+    return [DescribedFile(seq=row["seq"], attributes=_decode_attributes(row["doc"]).attributes) for row in rows]
+
+
 async def list_entries(
     db: Connection, project: str, store_id: str, params: ListVectorStoreFilesParams, *, batch_id: str | None = None
 ) -> Page:
@@ -158,6 +187,12 @@ async def waiting_entries(db: Connection, *, limit: int, without: Iterable[int])
         {"limit": limit},
     )
     return [_entry(row) for row in rows]
+
+
+async def entry_waits(db: Connection, seq: int) -> bool:
+    """Whether a file is still to be read."""
+    row = await db.one("SELECT status FROM vector_store_files WHERE seq = :seq", {"seq": seq})
+    return row is not None and row["status"] == "in_progress"
 
 
 async def end_entry(

@@ -23,6 +23,7 @@ from proxy.schema.vector_stores import (
     CreateVectorStore,
     CreateVectorStoreFile,
     ModifyVectorStore,
+    SearchVectorStore,
     UpdateVectorStoreFile,
 )
 
@@ -105,6 +106,13 @@ VALID |= {
     ModifyVectorStore: STORE,
     CreateVectorStoreFile: STORED_FILE,
     UpdateVectorStoreFile: {"attributes": ATTRIBUTES},
+    SearchVectorStore: {
+        "query": ["one", "two"],
+        "rewrite_query": True,
+        "max_num_results": 7,
+        "filters": {"type": "eq", "key": "year", "value": 2024},
+        "ranking_options": {"ranker": "auto", "score_threshold": 0.5},
+    },
     CreateFileBatch: {"file_ids": ["file-1"], "files": [STORED_FILE], "attributes": ATTRIBUTES},
 }
 EXPLAINERS = {expected: Explainer(expected) for expected in VALID}

@@ -232,7 +232,7 @@ async def a_process(
         blobs=blobs,
         upstreams=upstreams,
         engine=engine,
-        ingestion=Ingestion(),
+        ingestion=Ingestion(store=store, blobs=blobs, clock=clock, settings=settings.retrieval),
     )
     try:
         yield World(services, upstream, clock)

@@ -120,6 +120,16 @@ async def cancelled(db: Connection, project: str, house: House, batch_id: str | 
     return not await waits(db, house)
 
 
+async def cancelled_batch(db: Connection, project: str, house: House) -> bool:
+    await vector_store_files.cancel_batch(db, project, house.batch)
+    return not await waits(db, house)
+
+
+async def described(db: Connection, project: str, house: House) -> list[vector_store_files.DescribedFile]:
+    await vector_store_files.end_entry(db, (await stored_entry(db, house)).seq, status="completed")
+    return await vector_store_files.attributes_of(db, project, house.vectors.id)
+
+
 async def dropped(db: Connection, project: str, house: House) -> bool:
     set_id = await chunks.begin_set(db, (await stored_entry(db, house)).seq)
     assert set_id is not None
@@ -182,6 +192,8 @@ QUESTIONS: dict[str, Question] = {
     ),
     "detach_file": lambda db, project, at: vector_store_files.detach_file(db, project, at.vectors.id, at.entry.id),
     "detach_everywhere": lambda db, project, at: vector_store_files.detach_everywhere(db, project, at.entry.id),
+    "attributes_of": described,
+    "cancel_batch": cancelled_batch,
     "cancel_entries": lambda db, project, at: cancelled(db, project, at, None),
     "store_key": lambda db, project, at: chunks.store_key(db, project, at.vectors.id),
     "drop_sets_of_store": dropped,

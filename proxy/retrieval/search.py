@@ -1,0 +1,90 @@
+"""Searches a vector store: queries, the files to look into, and how many of the best chunks are wanted."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from proxy.retrieval.analysis import terms_of
+from proxy.retrieval.filters import Filter
+from proxy.retrieval.lexical import MOST_TERMS, query_of, words_of
+from proxy.schema.vector_stores import AttributeValue
+from proxy.store import Connection, chunks, files, vector_store_files
+
+_MOST_WORDS: Final = 4 * MOST_TERMS
+"""Of a query, that are looked up at all: a whole document is no query."""
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """A chunk that was found."""
+
+    file_id: str
+    filename: str
+    score: float
+    """Between 0 and 1, and the same whatever else is in other stores."""
+    attributes: dict[str, AttributeValue]
+    text: str
+
+
+async def search(
+    db: Connection,
+    project: str,
+    store_id: str,
+    queries: Sequence[str],
+    *,
+    limit: int,
+    threshold: float = 0.0,
+    filter: Filter | None = None,
+    now: int,
+) -> list[Found]:
+    """The best chunks for any of the queries, best first, with at least this score. Reads only."""
+    store = await chunks.store_key(db, project, store_id)
+    if store is None:
+        return []
+    chosen = None if filter is None else await _chosen(db, project, store_id, filter)
+    # Each query ranks by itself, and a chunk counts with the best of its scores. Another way to rank would be put
+    # beside `_by_words` here, and the two rankings made one.
+    best: dict[int, chunks.FoundChunk] = {}
+    for query in queries:
+        for hit in await _by_words(db, store, query, files=chosen, limit=limit):
+            if hit.id not in best or best[hit.id].score < hit.score:
+                best[hit.id] = hit
+    ranked = sorted(best.values(), key=lambda hit: (-hit.score, hit.id))[:limit]
+    return await _named(db, project, store_id, [hit for hit in ranked if hit.score >= threshold], now=now)
+
+
+async def _by_words(
+    db: Connection, store: int, query: str, *, files: Sequence[int] | None, limit: int
+) -> list[chunks.FoundChunk]:
+    terms = list(dict.fromkeys(terms_of(query)))[:_MOST_WORDS]
+    counts = await chunks.count_terms(db, [word for term in terms for word in words_of(store, term)])
+    asked = query_of(store, terms, chunks=await chunks.count_chunks(db, store), counts=counts)
+    if asked is None:
+        return []
+    hits = await chunks.best_chunks(db, store, asked.weights, files=files, limit=limit)
+    return [chunks.FoundChunk(id=hit.id, file=hit.file, score=asked.score(hit.score), text=hit.text) for hit in hits]
+
+
+async def _chosen(db: Connection, project: str, store_id: str, filter: Filter) -> list[int]:
+    described = await vector_store_files.attributes_of(db, project, store_id)
+    return [file.seq for file in described if filter.matches(file.attributes)]
+
+
+async def _named(
+    db: Connection, project: str, store_id: str, hits: Sequence[chunks.FoundChunk], *, now: int
+) -> list[Found]:
+    entries = {
+        entry.seq: entry.file for entry in await vector_store_files.entries_by_seq(db, [hit.file for hit in hits])
+    }
+    there = await files.find_files(db, project, [entry.id for entry in entries.values()], now=now)
+    return [
+        Found(
+            file_id=entry.id,
+            filename=there[entry.id].filename,
+            score=hit.score,
+            attributes=entry.attributes,
+            text=hit.text.strip(),
+        )
+        for hit in hits
+        if (entry := entries[hit.file]).id in there
+    ]
