@@ -4,12 +4,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
+from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from compat_tests.event_stream import EventStream
-from compat_tests.exchange import UNRECORDED, Answer, Body, Event, Request
+from compat_tests.exchange import UNRECORDED, Answer, Body, Event, Part, Request
 
+PATH_CHARACTERS: Final = "/?%:@!$&'()*+,;=~-._[]"
 BETA: Final = {"openai-beta": "assistants=v2"}
 
 
@@ -47,7 +50,8 @@ class Client:
         data, headers = _encoded(request.body)
         wanted: dict[str, str | None] = {**BETA, **self._authorization, **headers, **request.headers}
         sent = {name: value for name, value in wanted.items() if value is not None}
-        url = self.base_url + request.path
+        # As it stands: what is percent-encoded stays so, what must be is.
+        url = URL(self.base_url + quote(request.path, safe=PATH_CHARACTERS), encoded=True)
         skipped = [] if "content-type" in sent else ["Content-Type"]
         try:
             async with self._session.request(
@@ -78,7 +82,7 @@ def _encoded(body: Body) -> tuple[Any, dict[str, str]]:
     if isinstance(body, tuple):
         form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
         for part in body:
-            form.add_field(part.name, part.data, filename=part.filename, content_type=part.content_type)
+            form.add_field(part.name, _value(part), filename=part.filename, content_type=part.content_type)
         writer = form()
         return writer, {"content-type": writer.headers["Content-Type"]}
     if isinstance(body, bytes):
@@ -86,6 +90,13 @@ def _encoded(body: Body) -> tuple[Any, dict[str, str]]:
     if isinstance(body, str):
         return body.encode(), {"content-type": "application/json"}
     return json.dumps(body, ensure_ascii=False).encode(), {"content-type": "application/json"}
+
+
+def _value(part: Part) -> str | bytes:
+    """Bytes would make a file of a field that is none."""
+    if part.filename is not None:
+        return part.data
+    return part.data.decode(errors="replace")
 
 
 def _decoded(body: bytes, headers: dict[str, str]) -> Body:

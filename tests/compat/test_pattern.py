@@ -72,7 +72,7 @@ OPERATORS: dict[str, list[tuple[Any, list[Any], list[Any]]]] = {
     "$optional": [({"a": {"$optional": 1}}, [{}, {"a": 1}], [{"a": 2}, {"a": None}, {"b": 1}])],
     "$absent": [({"a": {"$absent": True}}, [{}], [{"a": None}, {"a": 1}])],
     "$shape": [
-        ({"$shape": "error", "message": "No."}, [ERROR], [{**ERROR, "message": "Yes."}, {**ERROR, "more": 1}, {}, None]),
+        ({"$shape": "error", "message": "No."}, [ERROR], [{**ERROR, "message": "Yes."}, {**ERROR, "more": 1}, {}]),
     ],
     "$repeat": [({"$repeat": ["ab", 2]}, ["abab"], ["ab", "ababab", None])],
 }  # fmt: skip
