@@ -406,7 +406,7 @@ CHANGES: dict[Trigger, dict[str, Any]] = {
     T.FAILED: {"failed_at": At, "last_error": Some, **OVER},
     T.TIMED_OUT: {"usage": Some, **OVER},
     T.INTERRUPTED: {},
-    T.DEFERRED: {},
+    T.DEFERRED: {"started_at": None},  # as before its first turn
 }
 FROM_REQUIRES_ACTION: dict[Trigger, dict[str, Any]] = {
     T.CANCEL_REQUESTED: {"required_action": None},
