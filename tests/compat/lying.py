@@ -31,6 +31,8 @@ class Lie:
     """What is changed. Each part answers whether it changed something, so that a lie nobody told is noticed."""
 
     name: str
+    look: str
+    """Whose cases are asked first; only the speed of the search depends on it."""
     of_answer: Callable[[Told], bool] = lambda _: False
     """Of every answer in JSON, errors too."""
     of_object: Callable[[dict[str, Any]], bool] = lambda _: False
@@ -85,9 +87,9 @@ class Liar:
             out = [changed] if self.lie.of_frames is None else self.lie.of_frames(changed, held)
             self.told += out != [frame] and self.lie.of_frames is not None
             for event, data in out:
-                await response.write(f"event: {event}\ndata: {data}\n\n".encode())
+                await response.write(on_the_wire(event, data))
         for event, data in held:
-            await response.write(f"event: {event}\ndata: {data}\n\n".encode())
+            await response.write(on_the_wire(event, data))
         await response.write_eof()
         return response
 
@@ -116,6 +118,12 @@ async def frames_of(content: aiohttp.StreamReader) -> AsyncIterator[Frame]:
             event = text.removeprefix("event: ")
         elif text.startswith("data: "):
             yield event, text.removeprefix("data: ")
+            event = ""
+
+
+def on_the_wire(event: str, data: str) -> bytes:
+    """Chat completions give their events no names."""
+    return (f"event: {event}\n" if event else "").encode() + f"data: {data}\n\n".encode()
 
 
 @asynccontextmanager

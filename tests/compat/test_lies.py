@@ -10,14 +10,14 @@ from tests.compat.lies import LIES
 from tests.compat.lying import Lie, lying
 
 CASES = read_cases()
-HONEST = Lie(name="nothing changed")
+HONEST = Lie(name="nothing changed", look="assistants")
 
 
 async def caught_by(lie: Lie, target: Target) -> tuple[NamedCase | None, int]:
     """The first case that does not pass, and how often the lie was told until then."""
     async with lying(lie, target.client.base_url) as liar, Client(liar.url, target.client.api_key) as client:
         through = Target(client=client, upstream=target.upstream, is_ours=False)
-        for case in CASES:
+        for case in sorted(CASES, key=lambda each: each.resource != lie.look):
             result = await play(case, through)
             if result.outcome == "failed":
                 return case, liar.told
