@@ -1,6 +1,7 @@
 """A client that sends a `Request` as it stands and takes down the `Answer`, whatever it is."""
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
@@ -85,17 +86,17 @@ def _encoded(body: Body) -> tuple[Any, dict[str, str]]:
             form.add_field(part.name, _value(part), filename=part.filename, content_type=part.content_type)
         writer = form()
         return writer, {"content-type": writer.headers["Content-Type"]}
-    if isinstance(body, bytes):
-        return body, {"content-type": "application/json"}
     if isinstance(body, str):
-        return body.encode(), {"content-type": "application/json"}
-    return json.dumps(body, ensure_ascii=False).encode(), {"content-type": "application/json"}
+        body = body.encode()
+    elif not isinstance(body, bytes):
+        body = json.dumps(body, ensure_ascii=False).encode()
+    return io.BytesIO(body), {"content-type": "application/json"}
 
 
-def _value(part: Part) -> str | bytes:
-    """Bytes would make a file of a field that is none."""
+def _value(part: Part) -> str | io.BytesIO:
+    """Bytes would make a file of a field that is none; and aiohttp warns of many of them that are one."""
     if part.filename is not None:
-        return part.data
+        return io.BytesIO(part.data)
     return part.data.decode(errors="replace")
 
 
