@@ -46,7 +46,8 @@ class Mask:
         )
 
     def _difference(self, each: Difference) -> Difference:
-        return msgspec.structs.replace(each, expected=self.text(each.expected), got=self.text(each.got))
+        told = {"path": self.text(each.path), "expected": self.text(each.expected), "got": self.text(each.got)}
+        return msgspec.structs.replace(each, **told)
 
     def _request(self, request: Request) -> Request:
         return msgspec.structs.replace(

@@ -15,7 +15,7 @@ RECORDED_KEY = "sk-proj-0123456789abcdefghij"
 
 def leaking() -> Result:
     """A key wherever a server or a cassette could put one."""
-    difference = Difference(path="body.error", expected=KEY, got=f"Incorrect API key provided: {KEY}.")
+    difference = Difference(path=f"body.{KEY}", expected=KEY, got=f"Incorrect API key provided: {KEY}.")
     asked = Asked(
         title=f"1. GET /v1/{KEY}",
         request=Request(
