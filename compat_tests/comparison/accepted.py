@@ -31,14 +31,15 @@ class Evidence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a fact about the service can be seen."""
 
     object: str
-    """The kind of object, as its `object` has it; `page` is a list, `error` the body of an error."""
-    key: str
-    """Within it, with dots: `usage.prompt_token_details`; `tools[]` is each of a list. Empty for the object itself."""
-    answers: Literal["rest", "stream", "any"] = "any"
-    types: list[str] = []
-    """Of `specified`: the official client's types that have the key, `openai.types.beta.threads:Message`."""
+    """The kind of object, as its `object` has it."""
+    key: str = ""
+    """Within it, with dots: `usage.prompt_token_details`; `tools[function]` is each of a list that has that `type`."""
+    in_streams: bool | None = None
+    """Whether it is about objects in streams, or in all other answers; None for both."""
+    type: str = ""
+    """Of `specified`: the official client's type that has the key, `openai.types.beta.threads.message:Message`."""
     words: str = ""
-    """Where neither recordings nor types show it: what does."""
+    """What shows it, where no single key does."""
 
 
 class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

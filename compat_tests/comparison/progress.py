@@ -24,14 +24,15 @@ def has_come_further(theirs: dict[str, Any], ours: dict[str, Any], when: Context
     one, other = theirs.get("status"), ours.get("status")
     if not isinstance(one, str) or not isinstance(other, str) or one == other:
         return False
-    if theirs.get("object") in INDEXED:
+    kind = str(theirs.get("object"))
+    if kind in INDEXED:
         return is_read(when) and (one, other) == ("in_progress", "completed")
-    return when.moving and theirs.get("object") in RUNS and _stage(other) > _stage(one)
+    return when.moving and kind in RUNS and _stage(other) > _stage(one)
 
 
 def may_have_moved(key: str, theirs: Any, ours: Any, around: dict[str, Any], when: Context) -> bool:
     """Whether this is what a store, or batch, tells of files that it is at work on: more may be done by now."""
-    if around.get("object") not in INDEXED or around.get("status") != "in_progress" or not is_read(when):
+    if str(around.get("object")) not in INDEXED or around.get("status") != "in_progress" or not is_read(when):
         return False
     match key, theirs, ours:
         case "file_counts", dict(), dict():

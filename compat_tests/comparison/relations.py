@@ -72,8 +72,8 @@ class Relations:
                 yield from self._page(value, path)
 
     def _object(self, value: Object, path: str) -> Iterator[Difference]:
-        kind, named = value.get("object"), value.get("id")
-        for rule in RULES.get(str(kind), ()):
+        kind, named = str(value.get("object")), value.get("id")
+        for rule in RULES.get(kind, ()):
             if broken := rule(value):
                 yield _broken(path, *broken)
         if kind not in LASTING or not isinstance(named, str):

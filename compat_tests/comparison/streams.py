@@ -39,9 +39,10 @@ def stream_differences(
         place = next((i for i, (one, other) in enumerate(zip(names, lived, strict=False)) if one != other), None)
         place = min(len(names), len(lived)) if place is None else place
         yield Difference(path="events", expected=_from(names, place), got=_from(lived, place))
-        recorded, live = recorded[:place], live[:place]
+        if len(names) != len(lived) or names[place + 1 :] != lived[place + 1 :]:
+            recorded, live = recorded[:place], live[:place]  # what follows is not about the same things
     for said, lives in zip(recorded, live, strict=True):
-        if said.is_delta:
+        if said.is_delta and lives.is_delta:
             yield from _deltas(said, lives, values, when)
         else:
             (place, one), (_, other) = said[0], lives[0]

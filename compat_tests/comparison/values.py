@@ -162,7 +162,7 @@ def _same_message(theirs: str, ours: str) -> bool:
 def _is_spoken(value: dict[str, Any], key: str) -> bool:
     if value.get("object") == "thread.message":
         return value.get("role") == "assistant" and value.get("run_id") is not None
-    return value.get("object") in SPOKEN or key in {"usage", "required_action"}
+    return str(value.get("object")) in SPOKEN or key in {"usage", "required_action"}
 
 
 def _type(value: Any) -> str:
