@@ -5,12 +5,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from proxy.errors import InvalidRequest, NotFound, not_found
+from proxy.errors import InvalidRequest, not_found
 from proxy.ids import new_hex_id
+from proxy.operations.references import existing_files
 from proxy.retrieval.formats import check_readable
 from proxy.schema.chunking import ChunkingStrategy, ChunkingStrategyInput, StaticChunking, StaticStrategyInput
 from proxy.schema.vector_stores import AttributeValue, ExpiresAfter, VectorStore, VectorStoreFile
-from proxy.store import Connection, files, vector_store_files, vector_stores
+from proxy.store import Connection, vector_store_files, vector_stores
 from proxy.store.expiry import expire_stores
 
 EXPIRY_OF_HELPERS: Final = ExpiresAfter(anchor="last_active_at", days=7)
@@ -92,11 +93,7 @@ async def fill(
 
 async def check_files(db: Connection, project: str, ids: Sequence[str], *, at: int) -> None:
     """Raises `NotFound` for files that there are not, and `InvalidRequest` for those that cannot be read."""
-    there = await files.find_files(db, project, ids, now=at)
-    missing = [id for id in dict.fromkeys(ids) if id not in there]
-    if missing:
-        named = ", ".join(f"'{id}'" for id in missing)
-        raise NotFound(f"File(s) with id(s) {named} were not found.", param="file_ids")
+    there = await existing_files(db, project, ids, at=at, param="file_ids")
     check_readable(file.filename for file in there.values())
 
 

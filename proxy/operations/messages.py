@@ -11,6 +11,7 @@ from proxy.errors import InvalidRequest, ThreadIsBusy, not_found
 from proxy.ids import new_id
 from proxy.operations.active import when_free
 from proxy.operations.attachments import attach, attached_files
+from proxy.operations.references import check_files_of
 from proxy.schema.fields import Deleted
 from proxy.schema.messages import (
     Attachment,
@@ -110,6 +111,8 @@ async def delete_message(services: Services, *, project: str, thread_id: str, me
 
 async def add_messages(db: Connection, project: str, thread_id: str, new: Sequence[Message]) -> None:
     """To a thread that there is, with the files that they bring into its vector store."""
+    if new:
+        await check_files_of(db, project, new, at=new[0].created_at)
     if attached_files(new):
         thread = await threads.find_thread(db, project, thread_id)
         if thread is None:

@@ -8,6 +8,7 @@ from proxy.ids import new_id
 from proxy.operations.attachments import attach
 from proxy.operations.filling import EXPIRY_OF_HELPERS
 from proxy.operations.messages import new_message
+from proxy.operations.references import check_files_of
 from proxy.operations.tool_resources import Resources, modified_resources, resources_of
 from proxy.schema.fields import Deleted
 from proxy.schema.messages import Message
@@ -102,6 +103,7 @@ async def save_thread(db: Connection, project: str, new: NewThread) -> Thread:
     """With its messages, and what they bring along; the thread as it is then."""
     at = new.thread.created_at
     await new.resources.save(db, project, at=at)
+    await check_files_of(db, project, new.messages, at=at)
     thread = await attach(db, project, new.thread, new.messages, at=at)
     await threads.insert_thread(db, project, thread)
     await messages.insert_messages(db, project, new.messages)

@@ -6,6 +6,7 @@ from msgspec import UNSET, Struct
 
 from proxy.errors import InvalidRequest, not_found
 from proxy.operations.filling import Wanted, fill, new_store, strategy_of
+from proxy.operations.references import existing_files
 from proxy.schema.tools import CodeInterpreterResources, FileSearchResources, ToolResources, ToolResourcesInput
 from proxy.schema.vector_stores import ExpiresAfter, VectorStore
 from proxy.store import Connection, vector_stores
@@ -26,10 +27,13 @@ class Resources(Struct, frozen=True, kw_only=True):
     answered: ToolResources
     named: Sequence[str] = ()
     """Vector stores that there must be."""
+    files: Sequence[str] = ()
+    """Files that there must be."""
     new: NewStore | None = None
 
     async def save(self, db: Connection, project: str, *, at: int) -> None:
         """In the transaction that saves what has them. Raises `NotFound` and `InvalidRequest`."""
+        await existing_files(db, project, self.files, at=at)
         for store_id in self.named:
             if await vector_stores.find_store(db, project, store_id) is None:
                 raise not_found("vector store", store_id)
@@ -44,7 +48,7 @@ def resources_of(
     """Those of something that is created, for which a vector store may be made on the way, with this expiry."""
     new = _new_store(given, at, expires_after)
     answered = answered_resources(given, code_interpreter=code_interpreter, new=new)
-    return Resources(answered=answered, named=_named(given), new=new)
+    return Resources(answered=answered, named=_named(given), files=_files(given), new=new)
 
 
 def modified_resources(given: ToolResourcesInput | None, over: ToolResources, *, code_interpreter: bool) -> Resources:
@@ -52,7 +56,7 @@ def modified_resources(given: ToolResourcesInput | None, over: ToolResources, *,
     if given is not None and given.file_search is not None and given.file_search.vector_stores:
         raise InvalidRequest(f"Unknown parameter: '{_HELPER}'.", param=_HELPER, code="unknown_parameter")
     answered = answered_resources(given, code_interpreter=code_interpreter, over=over)
-    return Resources(answered=answered, named=_named(given))
+    return Resources(answered=answered, named=_named(given), files=_files(given))
 
 
 def answered_resources(
@@ -79,6 +83,10 @@ def answered_resources(
 
 def _named(given: ToolResourcesInput | None) -> Sequence[str]:
     return (given and given.file_search and given.file_search.vector_store_ids) or ()
+
+
+def _files(given: ToolResourcesInput | None) -> Sequence[str]:
+    return (given and given.code_interpreter and given.code_interpreter.file_ids) or ()
 
 
 def _new_store(given: ToolResourcesInput | None, at: int, expires_after: ExpiresAfter | None) -> NewStore | None:

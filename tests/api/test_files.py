@@ -541,3 +541,53 @@ async def test_a_deleted_file_is_taken_out_of_what_names_it(client: Client, serv
     now = (await ask(client, "GET", f"/threads/{thread['id']}"))[1]
     assert (now["tool_resources"], now["metadata"]) == (left, {"see": one["id"]})
     assert on_disk(services) == [other["id"]]
+
+
+IMAGE = {"type": "image_file", "image_file": {"file_id": "file-gone"}}
+SHOWN = {"role": "user", "content": [IMAGE]}
+HANDED = {
+    "role": "user",
+    "content": "x",
+    "attachments": [{"file_id": "file-gone", "tools": [{"type": "code_interpreter"}]}],
+}
+READ = HANDED | {"attachments": [{"file_id": "file-gone", "tools": [{"type": "file_search"}]}]}
+CODE = {"tool_resources": {"code_interpreter": {"file_ids": ["file-gone"]}}}
+RUN = {"assistant_id": "{assistant}"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        *[("/threads/{thread}/messages", message) for message in (SHOWN, HANDED, READ)],
+        *[("/threads", {"messages": [message]}) for message in (SHOWN, HANDED, READ)],
+        ("/threads/{thread}/runs", RUN | {"additional_messages": [SHOWN]}),
+        ("/threads/runs", RUN | {"thread": {"messages": [HANDED]}}),
+        ("/threads/runs", RUN | CODE),
+        ("/assistants", {"model": "tiny"} | CODE),
+        ("/assistants/{assistant}", CODE),
+        ("/threads", CODE),
+        ("/threads/{thread}", CODE),
+    ],
+)
+async def test_what_names_a_file_that_is_not_there_is_refused_and_changes_nothing(
+    client: Client, path: str, body: dict[str, Any]
+) -> None:
+    _, assistant = await ask(client, "POST", "/assistants", {"model": "tiny"})
+    _, thread = await ask(client, "POST", "/threads", {"messages": [{"role": "user", "content": "Hi"}]})
+    ids = {"assistant": assistant["id"], "thread": thread["id"]}
+    body = json.loads(json.dumps(body).replace("{assistant}", assistant["id"]))
+    status, error = await ask(client, "POST", path.format(**ids), body)
+    assert (status, error["error"]["message"]) == (404, "File(s) with id(s) 'file-gone' were not found.")
+    assert len((await ask(client, "GET", f"/threads/{thread['id']}/messages"))[1]["data"]) == 1
+    assert len((await ask(client, "GET", "/threads"))[1]["data"]) == 1
+    assert len((await ask(client, "GET", "/assistants"))[1]["data"]) == 1
+    assert (await ask(client, "GET", f"/assistants/{assistant['id']}"))[1] == assistant
+
+
+async def test_a_file_of_another_project_cannot_be_named(client: Client, services: Services) -> None:
+    mine, theirs = [{"Authorization": f"Bearer {await give_key(services, name)}"} for name in ("mine", "theirs")]
+    _, file = await post(client, form(PURPOSE, a_file()), **mine)
+    body = {"messages": [{"role": "user", "content": [IMAGE | {"image_file": {"file_id": file["id"]}}]}]}
+    for headers, status in [(theirs, 404), (mine, 200)]:
+        async with client.post("/v1/threads", json=body, headers=headers) as answer:
+            assert answer.status == status

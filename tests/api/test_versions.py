@@ -92,7 +92,8 @@ SEARCH = {
 }
 
 
-async def test_an_assistant(client: Client):
+async def test_an_assistant(client: Client, services: Services):
+    await furnished(services, ANONYMOUS_PROJECT, files=["file-1", "file-2", "file-3"])
     body = {
         "model": "tiny",
         "tools": [{"type": "retrieval"}, {"type": "code_interpreter"}],
