@@ -30,6 +30,7 @@ class IncompleteServer:
             web.post("/v1/threads/{thread}/runs", self.create_run),
             web.get("/v1/threads/{thread}/runs/{id}", self.get),
             web.get("/v1/assistants/{id}", self.get),
+            web.post("/v1/assistants/{id}", self.get),
             web.delete("/v1/assistants/{id}", self.delete),
             web.get("/v1/threads/{id}", self.get),
             web.delete("/v1/threads/{id}", self.delete),
@@ -74,12 +75,20 @@ class IncompleteServer:
         return listed
 
     async def get(self, request: web.Request) -> web.Response:
-        found = self._kept.get(request.match_info["id"])
-        return web.json_response(found or {"detail": "Not Found"}, status=200 if found else 404)
+        """What is not there is the one thing that it says as it should, of assistants."""
+        wanted = request.match_info["id"]
+        if (found := self._kept.get(wanted)) is not None:
+            return web.json_response(found)
+        return self.not_found(wanted)
+
+    def not_found(self, wanted: str) -> web.Response:
+        message = f"No assistant found with id '{wanted}'."
+        error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+        return web.json_response({"error": error}, status=404)
 
     async def delete(self, request: web.Request) -> web.Response:
-        self._kept.pop(request.match_info["id"], None)
-        return web.Response(status=204)
+        wanted = request.match_info["id"]
+        return web.Response(status=204) if self._kept.pop(wanted, None) else self.not_found(wanted)
 
     async def crash(self, request: web.Request) -> web.Response:
         """The connection ends without an answer."""
