@@ -10,6 +10,7 @@ A map, in reading order:
   each run begin, wait and end as it did.
 - `polling.py` folds polls into one question, and asks until the recorded state is there.
 - `uploads.py` and `answers_only.py` put together the bodies of requests that nobody wrote down.
+- `lagging.py` is about lists that do not show what was just made.
 - `preexisting.py` finds what a recording found and did not make, and `seeding.py` makes it.
 """
 

@@ -21,6 +21,8 @@ RUN: Final = ("metadata", "max_prompt_tokens", "max_completion_tokens", "truncat
 SETTINGS: Final = ("model", "instructions", "tools", "temperature", "top_p", "response_format")
 """Of a run, that its assistant had."""
 STORE: Final = ("name", "description", "metadata", "expires_after")
+UNREADABLE: Final = "file-unreadable"
+"""How the id of a file begins that is to fail when it is indexed."""
 HELLO: Final = {"role": "user", "content": "Hello."}
 DONE: Final = Event("done", "[DONE]")
 
@@ -75,10 +77,11 @@ def message(shown: Shown) -> Shown:
 def store(shown: Shown) -> Shown:
     """Its files have made-up ids: they were never shown."""
     body = _kept(shown, STORE)
-    total = (shown.get("file_counts") or {}).get("total", 0)
-    if total:
-        body["file_ids"] = [f"file-unrecorded{number}ofstore{shown['id'][-12:]}" for number in range(total)]
-    return body
+    counts = shown.get("file_counts") or {}
+    failed, owner = counts.get("failed", 0), f"of{shown['id'][-12:]}"
+    names = [f"{UNREADABLE}{number}{owner}" for number in range(failed)]
+    names += [f"file-unrecorded{number}{owner}" for number in range(counts.get("total", 0) - failed)]
+    return body | {"file_ids": names} if names else body
 
 
 def _body(exchange: Exchange, exchanges: Sequence[Exchange]) -> Any:

@@ -54,8 +54,9 @@ class Model:
         self._waiting.append(held)
         return held
 
-    def let_go(self) -> None:
-        for held in self._waiting:
+    def let_go(self, *, is_hung_up: bool) -> None:
+        """The end. Whoever hung up on a model that waits is not to be written to."""
+        for held in [] if is_hung_up else self._waiting:
             held.has_room.set()
             held.speaks.set()
         self._upstream.script([])

@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from compat_tests.exchange import Answer, Exchange
+from compat_tests.exchange import Exchange
 from compat_tests.replay.timeline import Leg, objects_in
 from compat_tests.scripted_upstream import Call, Reply, Say, Stream, error
 from compat_tests.scripted_upstream.flavours import too_long
@@ -77,12 +77,13 @@ class _Script:
         """By step and index, the same of arguments."""
         self.usage: dict[str, Any] | None = None
         for place, exchange in enumerate(exchanges):
-            self._read(place, exchange.answer)
+            self._read(place, exchange)
 
-    def _read(self, place: int, answer: Answer) -> None:
-        shown = list(objects_in(answer))
-        # Pages begin with the newest, events with the oldest.
-        for each in shown if answer.is_stream else reversed(shown):
+    def _read(self, place: int, exchange: Exchange) -> None:
+        shown = list(objects_in(exchange.answer))
+        # Pages begin with the newest if nobody wants them otherwise, events with the oldest.
+        in_order = exchange.answer.is_stream or ("order", "asc") in exchange.request.query
+        for each in shown if in_order else reversed(shown):
             match each:
                 case {"object": "thread.run", "id": self._id}:
                     self._run = each

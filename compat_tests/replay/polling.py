@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -60,14 +60,22 @@ def _status(answer: Answer) -> str | None:
 
 
 async def until_as_recorded(
-    client: Client, request: Request, recorded: Answer, patience_seconds: float = PATIENCE_SECONDS
+    client: Client,
+    request: Request,
+    recorded: Answer,
+    *,
+    but: Collection[str | None] = (),
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> Answer:
-    """Ask until every object in the answer has the status that it had, or will not get there. Raises `NoAnswer`."""
+    """Ask until every object in the answer has the status that it had, or will not get there. Raises `NoAnswer`.
+
+    `but` are ids of objects that were not in the recorded answer.
+    """
     wanted = statuses_in(recorded)
     deadline = time.monotonic() + patience_seconds
     while True:
         answer = await client.ask(request)
-        found = statuses_in(answer)
+        found = statuses_in(answer, but)
         if answer.status != recorded.status or _has_come(wanted, found) or time.monotonic() > deadline:
             return answer
         await asyncio.sleep(PAUSE_SECONDS)
@@ -92,10 +100,10 @@ async def until_status(
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-def statuses_in(answer: Answer) -> list[str | None]:
+def statuses_in(answer: Answer, but: Collection[str | None] = ()) -> list[str | None]:
     """Of each object that is shown."""
     body: Any = answer.body
     if not isinstance(body, dict):
         return []
     objects = body["data"] if isinstance(body.get("data"), list) else [body]
-    return [each.get("status") if isinstance(each, dict) else None for each in objects]
+    return [each.get("status") for each in objects if isinstance(each, dict) and each.get("id") not in but]

@@ -32,6 +32,8 @@ MADE_BY_OTHERS: Final = {"asst", "thread", "msg", "run", "step", "file", "vs", "
 class Preexisting(Struct, frozen=True):
     ids: dict[str, list[str]]
     """By kind, in the order in which they must be made."""
+    later: dict[int, list[tuple[str, str]]]
+    """By exchange, what somebody else made before it, but after something that the recording made: kind and id."""
     has_older: frozenset[str]
     """Kinds of which there was more than any page showed."""
     shown: dict[str, dict[str, Any]]
@@ -55,9 +57,14 @@ def preexisting(exchanges: Sequence[Exchange], *, with_lists: bool) -> Preexisti
         known.update(id for _, id in references(exchange.answer.body))
         for each in objects_in(exchange.answer):
             known.update(id for _, id in references(each))
-    ids = {kind: _oldest_first(kind, list(each), exchanges, shown) for kind, each in found.items()}
+    later = _later(exchanges, found) if with_lists else {}
+    others = {id for each in later.values() for _, id in each}
+    ids = {
+        kind: _oldest_first(kind, [id for id in each if id not in others], exchanges, shown)
+        for kind, each in found.items()
+    }
     has_older = _has_older(exchanges) if with_lists else frozenset[str]()
-    return Preexisting(ids=ids, has_older=has_older, shown=shown, posted=_posted(exchanges))
+    return Preexisting(ids=ids, later=later, has_older=has_older, shown=shown, posted=_posted(exchanges))
 
 
 def references(value: Any) -> Iterator[tuple[str, str]]:
@@ -125,6 +132,36 @@ def _oldest_first(
             for each in objects_in(exchange.answer):
                 places.setdefault(each["id"], len(places) if is_ascending else -len(places))
     return sorted(ids, key=lambda id: (shown.get(id, {}).get("created_at") or 0, places.get(id, 0)))
+
+
+def _later(exchanges: Sequence[Exchange], found: dict[str, dict[str, None]]) -> dict[int, list[tuple[str, str]]]:
+    """In a list, newest first: what stands above something that the recording made, and is not its own."""
+    made = {each.answer.body["id"]: place for place, each in enumerate(exchanges) if makes(each)}
+    later: dict[int, list[tuple[str, str]]] = {}
+    for place, exchange in enumerate(exchanges):
+        names = [name for _, name in _listed(exchange)]
+        if ("order", "asc") in exchange.request.query or not any(name in made for name in names):
+            continue
+        kind = OF_ACCOUNTS[exchange.request.path]
+        oldest = max(number for number, name in enumerate(names) if name in made)
+        before = place
+        for name in names[:oldest]:
+            if name in made:
+                before = min(before, made[name])
+            elif name in found.get(kind, {}) and not any((kind, name) in each for each in later.values()):
+                later.setdefault(before, []).insert(0, (kind, name))
+    return later
+
+
+def makes(exchange: Exchange) -> bool:
+    """Whether it makes something that lists of the account show."""
+    return (
+        exchange.request.method == "POST"
+        and exchange.request.path in OF_ACCOUNTS
+        and exchange.answer.status == 200
+        and isinstance(exchange.answer.body, dict)
+        and "id" in exchange.answer.body
+    )
 
 
 def _has_older(exchanges: Sequence[Exchange]) -> frozenset[str]:

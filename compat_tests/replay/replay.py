@@ -18,6 +18,7 @@ from compat_tests.comparison.shape import described
 from compat_tests.exchange import UNRECORDED, Answer, Exchange, Recording, Request
 from compat_tests.playing import Inspect, nothing_more
 from compat_tests.replay import answers_only
+from compat_tests.replay.lagging import late, with_room, without
 from compat_tests.replay.paths import is_asked_here, template_of
 from compat_tests.replay.polling import Ask, folded, until_as_recorded, until_status
 from compat_tests.replay.preexisting import OF_ACCOUNTS, preexisting
@@ -30,6 +31,7 @@ from compat_tests.target import Target
 V1: Final = "v1 of the API, which the real service itself refused since the end of 2024"
 FAULT: Final = 500
 WRONG_KEY: Final = re.compile(r"^Incorrect API key provided: (\S+?)\. ")
+CANCEL_BATCH: Final = "/v1/vector_stores/{vector_store_id}/file_batches/{batch_id}/cancel"
 INDEXED: Final = {"vector_store", "vector_store.file", "vector_store.file_batch"}
 
 
@@ -115,7 +117,6 @@ class _Walk:
         except NoAnswer as failure:
             stopped = f"no answer: {failure}"
         finally:
-            # In this order: whoever hangs up on a model that waits is not written to.
             await self._cleaner.clean(self._client)
             runs.let_go()
         self.rest += self._judged(runs.surprises(), self._when(self._exchanges[-1]))
@@ -130,9 +131,11 @@ class _Walk:
         if self._target.is_ours and has_lists:
             await self._empty()
         found = preexisting(self._exchanges, with_lists=self._target.is_ours)
-        await Seeding(found, runs.legs, self._ids, self._ask, runs.play_before).make_all()
+        seeding = Seeding(found, runs.legs, self._ids, self._ask, runs.play_before)
+        await seeding.make_all()
         for ask in folded(self._exchanges):
             exchange = self._exchanges[ask.place]
+            await seeding.make_before(ask.place)
             await runs.before(ask.place)
             if problem := await self._exchange(ask, exchange, runs):
                 return f"stopped at exchange {ask.place + 1} of {len(self._exchanges)}: {problem}"
@@ -140,12 +143,16 @@ class _Walk:
 
     async def _exchange(self, ask: Ask, exchange: Exchange, runs: Runs) -> str:
         request = self._request(exchange)
+        lagging = [self._ids.live(each) for each in late(self._exchanges, ask.place)]
+        if lagging:
+            request = with_room(request, len(lagging), len(exchange.answer.body["data"]))
         when = self._when(exchange, is_moving=ask.is_poll and not runs.are_scripted)
         leg = runs.starting(ask.place)
         try:
-            if exchange.request.method == "GET":
-                answer = await until_as_recorded(self._client, request, exchange.answer)
+            if request.method == "GET":
+                answer = await until_as_recorded(self._client, request, exchange.answer, but=lagging)
             else:
+                await self._until_finished(request, exchange)
                 answer = await self._client.ask(request)
         except NoAnswer as failure:
             difference = Difference(path="status", expected=str(exchange.answer.status), got=f"no answer: {failure}")
@@ -153,7 +160,7 @@ class _Walk:
             return f"no answer: {failure}"
         self._cleaner.note(request, answer)
         found = [*self._inspect(request, answer)]
-        compared = await self._settled(request, exchange, answer)
+        compared = without(await self._settled(request, exchange, answer), lagging)
         found += self._judged(compare(exchange.answer, compared, self._ids, when), when)
         found += self._judged(self._relations.look(answer, when), when)
         self._note(ask, request, exchange, answer, found)
@@ -161,6 +168,13 @@ class _Walk:
             await leg.was_asked()
         made = exchange.request.method == "POST" and exchange.answer.status == 200
         return f"answered with {answer.status}" if made and answer.status != 200 else ""
+
+    async def _until_finished(self, request: Request, exchange: Exchange) -> None:
+        """A batch that was finished when it was to be cancelled is waited for."""
+        shown = exchange.answer.body
+        if template_of(request.path) == CANCEL_BATCH and isinstance(shown, dict) and shown.get("status") == "completed":
+            batch = Request(method="GET", path=request.path.removesuffix("/cancel"))
+            await until_status(self._client, batch, {"completed"})
 
     async def _settled(self, request: Request, exchange: Exchange, answer: Answer) -> Answer:
         """Captures of clients that wait show an object as it was when it was done, as the answer to its creation."""

@@ -42,7 +42,7 @@ class Runs:
 
     def let_go(self) -> None:
         if self._model is not None:
-            self._model.let_go()
+            self._model.let_go(is_hung_up=self._target.is_ours)
 
     def surprises(self) -> list[Difference]:
         """Requests to the model that the recording does not explain, and answers of it that nobody asked for."""

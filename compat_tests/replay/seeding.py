@@ -57,6 +57,11 @@ class Seeding:
         for kind in self._found.has_older - self._found.ids.keys():
             await self._make_one_older(kind, "")
 
+    async def make_before(self, place: int) -> None:
+        """What somebody else made while the recording went on. Raises as `make_all`."""
+        for kind, id in self._found.later.get(place, []):
+            await self._have(kind, id)
+
     async def _make_one_older(self, kind: str, id: str) -> None:
         """Something that no page shows, but of which a page says that it is there."""
         await self._make(kind, f"older than {id}", self._found.shown.get(id, {}))
@@ -91,6 +96,8 @@ class Seeding:
         if shown.get("object") != "file":
             is_seen = any(_shows_image(each, id) for each in self._found.shown.values())
             name, purpose = ("unrecorded.png", "vision") if is_seen else ("unrecorded.txt", "assistants")
+            if id.startswith(answers_only.UNREADABLE):
+                name = "unreadable.pdf"  # it is none
             shown = {"filename": name, "purpose": purpose, "bytes": 64}
         if shown["purpose"] in OUTPUT_PURPOSES:
             raise CannotSeed(f"nobody can upload files with the purpose {shown['purpose']}", is_refused=False)

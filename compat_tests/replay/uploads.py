@@ -52,8 +52,8 @@ def reconstructed(place: int, exchanges: Sequence[Exchange]) -> Body:
 
 def shows_filler(place: int, exchanges: Sequence[Exchange]) -> bool:
     """Whether the answer is the content of a file that was filled up with something."""
-    request = exchanges[place].request
-    if not asks(request, "GET", "/v1/files/{file_id}/content"):
+    request, answer = exchanges[place].request, exchanges[place].answer
+    if answer.status != 200 or not asks(request, "GET", "/v1/files/{file_id}/content"):
         return False
     made = [each for each in exchanges[:place] if _shows(each.answer, ids_in(request.path)["file_id"])]
     return not made or made[0].request.body is UNRECORDED or FILLER_NOTE in (made[0].note or "")
