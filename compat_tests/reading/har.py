@@ -48,7 +48,7 @@ def said(entry: Any) -> Said | str:
         method=asked["method"],
         url=text(asked.get("url"), "its request's address"),
         headers=headers,
-        body=_posted(asked.get("postData"), headers, notes),
+        body=_posted(asked, headers, notes),
         status=status,
         answer_headers=answer_headers,
         answer=_content(content, answer_headers),
@@ -57,8 +57,9 @@ def said(entry: Any) -> Said | str:
     )
 
 
-def _posted(given: Any, headers: dict[str, str], notes: list[str]) -> Any:
+def _posted(asked: dict[Any, Any], headers: dict[str, str], notes: list[str]) -> Any:
     """Bytes, or a form of which only its fields were kept; None where nothing was sent."""
+    given = asked.get("postData")
     if given is None:
         length = headers.get("content-length", "0")
         if length.isdigit() and int(length) > 0:
@@ -71,6 +72,9 @@ def _posted(given: Any, headers: dict[str, str], notes: list[str]) -> Any:
         headers.setdefault("content-type", kind)
     written = posted.get("text")
     if isinstance(written, str) and written:
+        if len(written) in _sizes(asked, headers) and len(written) != len(written.encode(errors="replace")):
+            # As long as the text has characters: each of them stands for a byte.
+            return written.encode("latin-1", errors="replace")
         return _decoded(written, posted.get("encoding"), "what was posted")
     if posted.get("params"):
         return _fields(posted["params"], notes)
@@ -79,6 +83,12 @@ def _posted(given: Any, headers: dict[str, str], notes: list[str]) -> Any:
         notes.append("the request's form was not recorded")
         return UNRECORDED
     return None
+
+
+def _sizes(asked: dict[Any, Any], headers: dict[str, str]) -> set[int]:
+    """How many bytes were sent, as far as that was written down."""
+    given = [asked.get("bodySize"), headers.get("content-length")]
+    return {int(each) for each in given if isinstance(each, int) or (isinstance(each, str) and each.isdigit())}
 
 
 def _fields(params: Any, notes: list[str]) -> tuple[Part, ...]:
@@ -110,7 +120,7 @@ def _content(content: dict[Any, Any], answer_headers: dict[str, str]) -> bytes |
 
 def _decoded(written: str, encoding: Any, what: str) -> bytes:
     if encoding != "base64":
-        return written.encode(errors="surrogatepass")
+        return written.encode(errors="replace")
     try:
         return base64.b64decode("".join(written.split()), validate=True)
     except (binascii.Error, ValueError) as mistake:

@@ -115,6 +115,18 @@ def test_an_upload_as_text(read_one: ReadOne) -> None:
     )
 
 
+@pytest.mark.parametrize("size", ["header", "bodySize", "unknown"])
+def test_bytes_as_characters(read_one: ReadOne, size: str) -> None:
+    sent = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n\xff\xe9\r\n--x--'
+    posted = {"mimeType": "multipart/form-data; boundary=x", "text": sent.decode("latin-1")}
+    upload = entry("POST", "https://x.invalid/v1/files", posted=posted)
+    if size == "header":
+        upload["request"]["headers"] = [{"name": "Content-Length", "value": str(len(sent))}]
+    upload["request"]["bodySize"] = len(sent) if size == "bodySize" else -1
+    ((part,),) = (each.request.body for each in read_one("it.har", har(upload)).exchanges)
+    assert part.data == ("ÿé".encode() if size == "unknown" else b"\xff\xe9")
+
+
 def test_an_upload_as_fields(read_one: ReadOne) -> None:
     params = [
         {"name": "purpose", "value": "assistants"},
