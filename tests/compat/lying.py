@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -60,7 +61,7 @@ class Liar:
         async with self._session.request(
             request.method,
             self.upstream + request.raw_path,
-            data=await request.read() or None,
+            data=BytesIO(body) if (body := await request.read()) else None,  # aiohttp warns of large bytes
             headers=headers,
             allow_redirects=False,
             skip_auto_headers=["Content-Type"],
