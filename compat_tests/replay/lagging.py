@@ -28,7 +28,9 @@ def late(exchanges: Sequence[Exchange], place: int) -> list[str]:
     gone = {id for each in exchanges[:place] if _deletes(each) for id in ids_in(each.request.path).values()}
     there = {each["id"] for each in shown} | gone
     made = [each.answer.body for each in exchanges[:place] if makes(each) and _lists(exchange, each)]
-    return [each["id"] for each in made if each["id"] not in there and _born(each) >= _born(shown[-1])]
+    # Of the same second as the last one shown, it may as well be on the next page.
+    first = _born(shown[-1]) + 1 if exchange.answer.body.get("has_more") else 0
+    return [each["id"] for each in made if each["id"] not in there and _born(each) >= first]
 
 
 def with_room(request: Request, number: int, shown: int) -> Request:
