@@ -92,19 +92,22 @@ class _Cutter:
         if latest >= len(self._units):
             return len(self._units)
         earliest = bisect_left(self._total, self._total[first] + self._most * 7 // 8)
-        return self._best(earliest, latest, after=before)
+        return max(self._places(earliest, latest, after=before), key=lambda place: (self._rank(place), place))
 
     def _start(self, first: int, last: int) -> int:
         """As early as the overlap allows, or at a better place shortly after; beyond where this chunk began."""
         earliest = bisect_left(self._total, self._total[last] - self._overlap)
         latest = bisect_right(self._total, self._total[last] - self._overlap * 3 // 4) - 1
-        return self._best(earliest, latest, after=first)
+        return max(self._places(earliest, latest, after=first), key=lambda place: (self._rank(place), -place))
 
-    def _best(self, earliest: int, latest: int, *, after: int) -> int:
-        """The best place to cut: before one of these units, the latest of equals, and in any case after this one."""
+    def _rank(self, place: int) -> int:
+        """How good it is to cut before this unit."""
+        return self._units[place - 1].rank
+
+    def _places(self, earliest: int, latest: int, *, after: int) -> range:
+        """Those units, as far as they come after this one; or just the next."""
         latest = max(latest, after + 1)
-        earliest = min(max(earliest, after + 1), latest)
-        return max(range(earliest, latest + 1), key=lambda place: (self._units[place - 1].rank, place))
+        return range(min(max(earliest, after + 1), latest), latest + 1)
 
 
 class _Terms:

@@ -57,7 +57,7 @@ def filter_of(given: Any, path: str = "filters", depth: int = 1) -> Filter:
             )
         filters = [filter_of(each, f"{path}.filters[{place}]", depth + 1) for place, each in enumerate(inner)]
         return Compound(type=kind, filters=filters)
-    if kind not in _COMPARE:
+    if not isinstance(kind, str) or kind not in _COMPARE:
         *most, last = (f"'{name}'" for name in (*_COMPARE, *_COMPOUNDS))
         message = f"Invalid value: '{kind}'. Supported values are: {', '.join(most)}, and {last}."
         raise _refusal(message, f"{path}.type", "value")

@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 
 PATROL_SECONDS: Final = 30.0
 """How often it looks for what nobody told it about: stores whose time is over, and files after a failure."""
-_AHEAD: Final = 64
-"""Files that are taken from the store at one time."""
+_AHEAD: Final = 16
+"""Files that are taken from the store at one time; another project's wait for as many, at the most."""
 _SWEPT_AT_ONCE: Final = 24
 """Chunks, in one transaction."""
 

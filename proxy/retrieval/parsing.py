@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
+from zipfile import is_zipfile
 
 from proxy.retrieval.chunking import tidy
 from proxy.retrieval.documents import text_of_docx, text_of_pptx
@@ -53,7 +54,7 @@ def _text(path: Path, extension: str) -> str:
         case _ if extension in TEXT:
             return text_of(_bytes(path))
         case ".doc":
-            if path.open("rb").read(4) == b"PK\x03\x04":
+            if is_zipfile(path):
                 return _bounded([text_of_docx(path)])
             raise Unreadable(
                 "Files of the old Word format cannot be read. Save it as .docx, and upload it again.",

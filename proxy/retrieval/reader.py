@@ -23,7 +23,7 @@ from proxy.store.chunks import NewChunk
 
 MOST_MEMORY: Final = 3 << 30
 """Of the whole process, where the system keeps it to that."""
-CHUNKS_AT_ONCE: Final = 48
+CHUNKS_AT_ONCE: Final = 32
 """In one answer, which is written in one transaction: others wait for that as long as it takes."""
 _COURTESY: Final = 10
 """How much others go before it, when there are not cores for all."""

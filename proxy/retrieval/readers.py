@@ -94,7 +94,10 @@ class Readers:
             stdin=PIPE,
             stdout=PIPE,
             cwd=_ROOT,
-            env=os.environ | {"PYTHONPATH": str(_ROOT)},
+            # What reads files from strangers need not know the keys of model servers.
+            env={name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
+            | {"PYTHONPATH": str(_ROOT)},
+            process_group=0,  # Ctrl-C is for the server, which ends its readers itself
         )
         self._processes.add(process)
         return process

@@ -11,8 +11,8 @@ def text_of_xlsx(path: Path) -> Iterator[str]:
     from openpyxl import load_workbook
 
     opened_zip(path).close()  # for what it refuses
-    workbook = load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    try:
+    with path.open("rb") as file:  # by name it would want the name to end in .xlsx
+        workbook = load_workbook(file, read_only=True, data_only=True, keep_links=False)
         for sheet in workbook.worksheets:
             yield f"{sheet.title}\n"
             for row in sheet.iter_rows(values_only=True):
@@ -21,5 +21,3 @@ def text_of_xlsx(path: Path) -> Iterator[str]:
                 if line:
                     yield f"{line}\n"
             yield "\n"
-    finally:
-        workbook.close()
