@@ -21,7 +21,7 @@ from compat_tests.choosing import plan_of
 from compat_tests.comparison.accepted import Accepted
 from compat_tests.playing import Inspect, nothing_more
 from compat_tests.reading.files import Unreadable
-from compat_tests.report import About, Fact, Report, as_json, console, html, junit, page
+from compat_tests.report import About, Report, as_json, console, facts_of, html, junit, page
 from compat_tests.report.masking import Mask
 from compat_tests.result import Result
 from compat_tests.running import CannotAsk, Plan, TargetOf, first_model, on_model, ours, results_of, theirs
@@ -199,11 +199,7 @@ class _Session:
             planned=self._plan.size,
             seconds=time.monotonic() - began,
             results=tuple(self._results),
-            facts=tuple(
-                Fact(name=each.row.name, reason=each.row.reason, recordings=len(each.recordings))
-                for each in self._accepted.service
-                if each.recordings
-            ),
+            facts=facts_of(self._accepted),
         )
 
     async def _ask(self, inspect: Inspect, progress: console.Progress) -> None:

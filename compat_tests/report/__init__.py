@@ -9,6 +9,7 @@ from typing import Final, get_args
 
 from msgspec import Struct
 
+from compat_tests.comparison.accepted import Accepted
 from compat_tests.result import Outcome, Result
 
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
@@ -28,12 +29,11 @@ class About(Struct, frozen=True, kw_only=True):
 
 
 class Fact(Struct, frozen=True, kw_only=True):
-    """Of the real service: in what its own recordings differ from each other. No difference of the server's."""
+    """Of the real service: in what its own answers differed from each other. No difference of the server's."""
 
-    name: str
     reason: str
-    recordings: int
-    """How many rest on it."""
+    recordings: tuple[str, ...]
+    """Those that rest on it, by name."""
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -74,3 +74,12 @@ def accepted_reasons(results: Iterable[Result]) -> dict[str, int]:
 def skipped_reasons(results: Iterable[Result]) -> dict[str, int]:
     """How many results were skipped for each reason, most first."""
     return dict(Counter(each.reason for each in results if each.outcome == "skipped").most_common())
+
+
+def facts_of(accepted: Accepted) -> tuple[Fact, ...]:
+    """The facts that were used, by what they say, in its order."""
+    found: dict[str, set[str]] = {}
+    for use in accepted.service:
+        if use.recordings:
+            found.setdefault(use.row.reason, set()).update(use.recordings)
+    return tuple(Fact(reason=reason, recordings=tuple(sorted(found[reason]))) for reason in sorted(found))

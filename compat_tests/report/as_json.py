@@ -24,7 +24,7 @@ def rendered(report: Report) -> str:
         "seconds": round(report.seconds, 3),
         "counts": {outcome: numbers[outcome] for outcome in OUTCOMES},
         "accepted": [{"reason": reason, "count": count} for reason, count in accepted_reasons(report.results).items()],
-        "facts": [{"name": each.name, "reason": each.reason, "recordings": each.recordings} for each in report.facts],
+        "facts": [{"reason": each.reason, "recordings": list(each.recordings)} for each in report.facts],
         "results": [_result(each) for each in report.results],
     }
     try:

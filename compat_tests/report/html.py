@@ -46,7 +46,7 @@ def _page(report: Report) -> Iterator[str]:
     yield from _reasons("Skipped", skipped_reasons(report.results))
     yield from _reasons(
         "Facts about the real service, by recordings that rest on them",
-        {each.reason: each.recordings for each in report.facts},
+        {each.reason: len(each.recordings) for each in report.facts},
     )
     for kind, heading in KINDS.items():
         for resource, results in by_resource(each for each in report.results if each.kind == kind).items():

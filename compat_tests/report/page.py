@@ -94,17 +94,19 @@ def _recorded(report: Report) -> str:
     else:
         lines.append("None.")
     lines += ["", *_differing("### Recordings that differ", results)]
-    skipped = [each for each in results if each.outcome == "skipped"]
+    skipped: dict[str, list[str]] = {}
+    for each in _sorted(results):
+        if each.outcome == "skipped":
+            skipped.setdefault(each.reason, []).append(each.slug)
     if skipped:
-        lines += ["### Recordings that were not replayed", "", "| recording | why |", "| --- | --- |"]
-        lines += [f"| {each.slug} | {_cell(each.reason)} |" for each in _sorted(skipped)]
+        lines += ["### Recordings that were not replayed", "", "| why | recordings |", "| --- | --- |"]
+        lines += [f"| {_cell(reason)} | {', '.join(names)} |" for reason, names in skipped.items()]
         lines.append("")
     if report.facts:
         lines += ["### Where the service itself differed", ""]
-        lines += ["Recorded at other times, or by its specification. What agrees with one of them agrees.", ""]
+        lines += ["It answered otherwise at other times, or than its specification says. Either counts as right.", ""]
         lines += ["| fact | recordings that rest on it |", "| --- | --- |"]
-        rows = sorted(report.facts, key=lambda fact: fact.name)
-        lines += [f"| {_cell(fact.reason)} | {fact.recordings} |" for fact in rows]
+        lines += [f"| {_cell(fact.reason)} | {len(fact.recordings)} |" for fact in report.facts]
         lines.append("")
     return "\n".join(lines)
 
@@ -121,7 +123,8 @@ def _differing(heading: str, results: Iterable[Result]) -> list[str]:
     failed = [each for each in _sorted(results) if each.outcome == "failed"]
     if not failed:
         return []
-    return [heading, "", *(f"- {each.slug}: {_cell(each.title)}" for each in failed), ""]
+    titles = [f": {_cell(each.title)}" if each.kind == "case" else "" for each in failed]
+    return [heading, "", *(f"- {each.slug}{title}" for each, title in zip(failed, titles, strict=True)), ""]
 
 
 def _by_reason(results: Iterable[Result]) -> dict[str, list[str]]:

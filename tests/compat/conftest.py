@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from compat_tests.target import Servers, Target
+from tests.compat.results import Results
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -18,3 +19,8 @@ async def servers() -> AsyncIterator[Servers]:
 async def target(servers: Servers) -> Target:
     """The one that needs no special settings."""
     return await servers.of(())
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def results(servers: Servers) -> Results:
+    return Results(servers)

@@ -64,6 +64,6 @@ def a_report(*results: Result, **fields: Any) -> Report:
     return Report(**(defaults | fields))
 
 
-REPORT = a_report(*RESULTS, facts=(Fact(name="then", reason="It was otherwise then.", recordings=3),))
+REPORT = a_report(*RESULTS, facts=(Fact(reason="It was otherwise then.", recordings=("a/b", "a/c", "d/e")),))
 COUNTS = {"passed": 1, "accepted": 1, "failed": 2, "skipped": 1}
 EMPTY = a_report(planned=3)

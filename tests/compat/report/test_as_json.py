@@ -28,7 +28,7 @@ def test_its_keys() -> None:
         "seconds": 1.5,
         "counts": COUNTS,
         "accepted": [{"count": 2}],
-        "facts": [{"name": "then", "reason": "It was otherwise then.", "recordings": 3}],
+        "facts": [{"reason": "It was otherwise then.", "recordings": ["a/b", "a/c", "d/e"]}],
     }
     assert [each["slug"] for each in results] == [each.slug for each in REPORT.results]
     keys = {"slug", "kind", "resource", "title", "outcome", "reason", "tags", "seconds", "requests", "differences"}
