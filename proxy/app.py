@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
@@ -43,44 +43,38 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     Raises `NotAdmitted`, before a model server is launched or a run is taken up, StoreError, UpstreamError and OSError.
     """
     clock = SystemClock()
-    store = await Store.open(Path(settings.data), clock)
-    try:
+    async with AsyncExitStack() as opened:
+        store = await Store.open(Path(settings.data), clock)
+        opened.push_async_callback(store.aclose)
         any_key = await store.read(keys.any_key)
         refusal = may_serve(settings.server.host, any_key, settings.server.allow_anonymous)
         if refusal is not None:
             raise NotAdmitted(refusal)
         blobs = DirectoryBlobs(store.directory / "blobs", keep_free_bytes=settings.files.keep_free_megabytes << 20)
+        opened.push_async_callback(blobs.aclose)
         if store.exclusive:
             await sweep_blobs(store, blobs)
         upstreams = await open_upstreams(settings)
-        try:
-            engine = Engine(
-                store=store, blobs=blobs, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame
-            )
-            ingestion = Ingestion(store=store, blobs=blobs, clock=clock, settings=settings.retrieval)
-            services = Services(
-                settings=settings,
-                clock=clock,
-                store=store,
-                blobs=blobs,
-                upstreams=upstreams,
-                engine=engine,
-                ingestion=ingestion,
-            )
-            await engine.start()
-            sweeping = TaskGroup()
-            sweeping.start(keep_sweeping(services), name="sweeping")
-            await ingestion.start()
-            try:
-                yield services
-            finally:
-                await ingestion.aclose()
-                await sweeping.cancel()
-                await engine.aclose(patience_seconds=settings.server.shutdown_seconds)
-        finally:
-            await upstreams.aclose()
-    finally:
-        await store.aclose()
+        opened.push_async_callback(upstreams.aclose)
+        engine = Engine(store=store, blobs=blobs, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
+        opened.push_async_callback(engine.aclose, patience_seconds=settings.server.shutdown_seconds)
+        ingestion = Ingestion(store=store, blobs=blobs, clock=clock, settings=settings.retrieval)
+        services = Services(
+            settings=settings,
+            clock=clock,
+            store=store,
+            blobs=blobs,
+            upstreams=upstreams,
+            engine=engine,
+            ingestion=ingestion,
+        )
+        await engine.start()
+        sweeping = TaskGroup()
+        opened.push_async_callback(sweeping.cancel)
+        sweeping.start(keep_sweeping(services), name="sweeping")
+        opened.push_async_callback(ingestion.aclose)
+        await ingestion.start()
+        yield services
 
 
 async def _serve(settings: Settings) -> int:

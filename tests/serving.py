@@ -59,6 +59,7 @@ async def serving(
     finally:
         await ingestion.aclose()
         await engine.aclose(patience_seconds=0.1)
+        await blobs.aclose()
         await store.aclose()
         await upstreams.aclose()
 

@@ -110,7 +110,7 @@ class _Incoming:
             await content.write(piece)
 
     def _too_large(self, read: int) -> TooLarge:
-        return TooLarge(f"Maximum content size limit ({self._most}) exceeded ({read} bytes read)", param=self._field)
+        return TooLarge(f"Maximum content size limit ({self._most}) exceeded ({read} bytes read)")
 
 
 def _purpose(fields: Mapping[str, str]) -> Purpose:

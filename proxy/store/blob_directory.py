@@ -1,7 +1,8 @@
 """File contents in a directory: written beside their place, made durable, then renamed into it.
 
 `<data>/blobs/<the last two characters of the name>/<name>`; what is on its way in is in `<data>/blobs/incoming`.
-All of it happens in threads, a piece at a time, so neither memory nor the event loop notices how large a file is.
+All of it happens in threads, a piece at a time, so neither memory nor the event loop notices how large a file is. The
+threads are its own: a disk that is slow to sync must not keep others from looking up a model server's address.
 """
 
 import asyncio
@@ -13,9 +14,11 @@ import shutil
 import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, TypeVar
 
 from proxy.errors import OutOfSpace
 from proxy.store.blobs import PIECE_BYTES, BlobMissing, KeptBlob, NewBlob, is_name
@@ -25,6 +28,9 @@ if sys.platform == "darwin":
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+THREADS: Final = 8
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -35,6 +41,7 @@ class DirectoryBlobs:
         self._directory = directory
         self._incoming = directory / "incoming"
         self._keep_free_bytes = keep_free_bytes
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="blobs")
         self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def new(self, name: str, *, expected_bytes: int = 0, with_md5: bool = False) -> NewBlob:
@@ -42,14 +49,15 @@ class DirectoryBlobs:
             self.check_room(expected_bytes)
             return _Arriving(self, name, self._incoming / name, self._path(name), with_md5=with_md5)
 
-        return await asyncio.to_thread(begin)
+        return await self._begun(begin, _Arriving.discard_now)
 
     async def read(self, name: str, *, start: int = 0, length: int | None = None) -> AsyncGenerator[bytes, None]:
-        file = await asyncio.to_thread(self._open, name, start)
+        file = await self._begun(lambda: self._open(name, start), lambda file: file.close())
         try:
             left = length
             while left is None or left > 0:
-                piece = await asyncio.to_thread(file.read, PIECE_BYTES if left is None else min(left, PIECE_BYTES))
+                wanted = PIECE_BYTES if left is None else min(left, PIECE_BYTES)
+                piece = await self.in_thread(partial(file.read, wanted))
                 if not piece:
                     return
                 left = None if left is None else left - len(piece)
@@ -60,24 +68,46 @@ class DirectoryBlobs:
     @asynccontextmanager
     async def local(self, name: str) -> AsyncIterator[Path]:
         path = self._path(name)
-        if not await asyncio.to_thread(path.is_file):
+        if not await self.in_thread(path.is_file):
             raise BlobMissing(f"The content of {name} is not there.")
         yield path
 
     async def delete(self, names: Iterable[str]) -> None:
-        await asyncio.to_thread(self._delete, list(names))
+        listed = list(names)
+        await self.in_thread(lambda: self._delete(listed))
 
     async def sweep(self, known: Callable[[list[str]], Awaitable[set[str]]]) -> int:
-        half_written = await asyncio.to_thread(self._listed, self._incoming)
+        half_written = await self.in_thread(lambda: self._listed(self._incoming))
         for name in half_written:
-            await asyncio.to_thread((self._incoming / name).unlink)
+            await self.in_thread((self._incoming / name).unlink)
         swept = len(half_written)
-        for shard in await asyncio.to_thread(self._shards):
-            names = await asyncio.to_thread(self._listed, shard)
+        for shard in await self.in_thread(self._shards):
+            names = await self.in_thread(partial(self._listed, shard))
             litter = set(names) - await known(names)
             await self.delete(litter)
             swept += len(litter)
         return swept
+
+    async def aclose(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
+
+    def in_thread(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """Begins at once, and goes on to its end although nobody waits for it any more."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _begun(self, begin: Callable[[], T], end: Callable[[T], None]) -> T:
+        """What a thread opens; closed again where the caller was cancelled before it could have it."""
+        beginning = self.in_thread(begin)
+
+        def undo(begun: asyncio.Future[T]) -> None:
+            if begun.exception() is None:
+                end(begun.result())
+
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            beginning.add_done_callback(undo)
+            raise
 
     def check_room(self, bytes: int) -> None:
         """Raises `OutOfSpace` where so many more would not leave enough of the disk free."""
@@ -117,7 +147,7 @@ class DirectoryBlobs:
 
 
 class _Arriving:
-    """`NewBlob`. Each method that ends in `_now` blocks, and is called in a thread.
+    """`NewBlob`. Each method that ends in `now` blocks, and is called in a thread.
 
     A caller that is cancelled leaves its thread at work. So they take turns, and what comes after `discard` does
     nothing.
@@ -142,10 +172,10 @@ class _Arriving:
         self._held += len(piece)
         self._pieces.append(piece)
         if self._held >= PIECE_BYTES:  # a change of threads for each packet would cost more than the writing
-            await asyncio.to_thread(self._write_now, self._taken())
+            await self._home.in_thread(partial(self._write_now, self._taken()))
 
     async def keep(self) -> KeptBlob:
-        await asyncio.to_thread(self._keep_now, self._taken())
+        await self._home.in_thread(partial(self._keep_now, self._taken()))
         return KeptBlob(
             bytes=self.received,
             sha256=self._sha256.hexdigest(),
@@ -154,8 +184,8 @@ class _Arriving:
 
     async def discard(self) -> None:
         self._discarded = True
-        # Also for a caller that is cancelled meanwhile: the thread has begun, and ends by itself.
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._discard_now))
+        # Also for a caller that is cancelled meanwhile.
+        await asyncio.shield(self._home.in_thread(self.discard_now))
 
     def _taken(self) -> list[bytes]:
         pieces, self._pieces, self._held = self._pieces, [], 0
@@ -190,7 +220,7 @@ class _Arriving:
             except OSError as error:
                 raise _translated(error) from error
 
-    def _discard_now(self) -> None:
+    def discard_now(self) -> None:
         with self._turn:
             with suppress(OSError):  # what was not written yet: the disk is still full
                 self._file.close()

@@ -79,6 +79,10 @@ class Blobs(Protocol):
         """
         ...
 
+    async def aclose(self) -> None:
+        """Finish what was begun, then close."""
+        ...
+
 
 def is_name(text: str) -> bool:
     """Whether it can be the name of a blob: nothing that means anything to a file system or a URL."""

@@ -222,7 +222,7 @@ async def test_the_name_is_what_the_client_says_and_no_path(
             (
                 413,
                 f"Maximum content size limit ({MEGABYTE}) exceeded ({MEGABYTE + 1} bytes read)",
-                "file",
+                None,
             ),
         ),
     ],

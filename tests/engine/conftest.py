@@ -239,6 +239,7 @@ async def a_process(
     finally:
         await engine.aclose(patience_seconds=0)
         await upstreams.aclose()
+        await blobs.aclose()
         await store.aclose()
 
 

@@ -21,8 +21,10 @@ LARGE = bytes(range(256)) * (3 * PIECE_BYTES // 256) + b"tail"
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> Blobs:
-    return DirectoryBlobs(tmp_path / "blobs")
+async def blobs(tmp_path: Path) -> AsyncIterator[Blobs]:
+    blobs = DirectoryBlobs(tmp_path / "blobs")
+    yield blobs
+    await blobs.aclose()
 
 
 def on_disk(tmp_path: Path) -> list[str]:
@@ -105,6 +107,18 @@ async def test_a_writer_that_is_cancelled_can_be_discarded_at_once(blobs: Blobs,
         await new.discard()
         await asyncio.gather(writing, return_exceptions=True)
         assert on_disk(tmp_path) == []
+
+
+async def test_who_is_cancelled_before_it_has_anything_leaves_nothing(blobs: Blobs, tmp_path: Path) -> None:
+    await keep(blobs, "file-there", b"x")
+    for _ in range(20):
+        for waiting in (blobs.new(NAME), anext(blobs.read("file-there"))):
+            beginning = asyncio.ensure_future(waiting)
+            await asyncio.sleep(0)
+            beginning.cancel()
+            await asyncio.gather(beginning, return_exceptions=True)
+    await blobs.aclose()
+    assert on_disk(tmp_path) == ["re/file-there"]
 
 
 async def test_a_reader_that_is_cancelled_closes_its_file(blobs: Blobs) -> None:
