@@ -1,10 +1,10 @@
 """Which differences are known, and why: rows of two files, each difference held against them in their order.
 
 `service.json` are facts about the real service alone: that it answered otherwise on another day (`changed`), that its
-published specification lists what its answers left out (`specified`), or that two of its answers of one day gave the
-same thing in two forms (`two-forms`). A live server cannot be equal to both, so what fits such a row is no difference;
-it is counted, and the report says how many recordings rest on it. Tests hold each row against the recordings and the
-official client's types.
+published specification lists what its answers left out (`specified`), that two of its answers of one day gave the
+same thing in two forms (`two-forms`), or that it failed once in what it did otherwise (`lapse`). A live server cannot
+be equal to both, so what fits such a row is no difference; it is counted, and the report says how many recordings rest
+on it. Tests hold each row against the recordings and the official client's types.
 
 `accepted.json` is what is accepted of the server that is asked: what is not built (`not-built`), and what it does
 otherwise on purpose (`by-decision`). What fits is a difference with its reason.
@@ -46,7 +46,7 @@ class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Patterns have `*` for anything; several stand in a list. What is left out fits everything."""
 
     name: str
-    kind: Literal["changed", "specified", "two-forms", "not-built", "by-decision"]
+    kind: Literal["changed", "specified", "two-forms", "lapse", "not-built", "by-decision"]
     path: str | list[str]
     """Of the difference: `body.data[*].usage`."""
     where: str | list[str] = "*"
@@ -55,6 +55,8 @@ class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`Difference.expected`."""
     ours: str | list[str] = "*"
     """`Difference.got`."""
+    tool: str = ""
+    """A tool that runs where the model does, and that the recording calls."""
     since: str = ""
     until: str = ""
     """Days: recorded on the first or later, and before the other. A recording without a day may be of any."""
@@ -69,6 +71,7 @@ class Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             and matches(self.theirs, difference.expected)
             and matches(self.ours, difference.got)
             and any(matches(self.where, place) for place in places)
+            and (not self.tool or self.tool in when.hosted_tools)
             and is_within(when.recorded_on, self.since, self.until)
         )
 

@@ -19,6 +19,8 @@ class Context(Struct, frozen=True, kw_only=True):
     """`Exchange.note`: that a page is shortened, for instance."""
     foreign_items: bool = False
     """Whether a list may hold what this recording did not make: in the recording, on the live server, or in both."""
+    hosted_tools: frozenset[str] = frozenset()
+    """Tools that ran where the model did, anywhere in the recording (see `hosted.py`)."""
     scripted: bool = True
     """Whether the live server's model said what the recorded model said, and took as many tokens."""
     moving: bool = False

@@ -70,6 +70,13 @@ def test_a_row_fits(changes: dict[str, Any], fits: bool) -> None:
     assert a_row(**changes).fits(a_difference(), when(recorded_on="2025-01-01")) is fits
 
 
+def test_a_row_about_a_tool_fits_recordings_that_call_it() -> None:
+    row = a_row(tool="file_search")
+    assert not row.fits(a_difference(), when())
+    assert not row.fits(a_difference(), when(hosted_tools=frozenset({"code_interpreter"})))
+    assert row.fits(a_difference(), when(hosted_tools=frozenset({"file_search"})))
+
+
 def test_a_recording_of_an_unknown_day_may_be_of_any() -> None:
     assert is_within("", "2025-01-01", "2025-01-02")
 
@@ -215,13 +222,21 @@ def test_what_is_specified_names_its_type() -> None:
     assert [row.name for row in FACTS if row.kind == "specified" and not (row.evidence and row.evidence.type)] == []
 
 
-@pytest.mark.parametrize("everything", cases([RECORDED] if RECORDED else []))
-def test_what_words_say_is_recorded(everything: list[Recording]) -> None:
+def test_what_has_words_for_evidence_has_a_test_here() -> None:
     assert {row.name for row in FACTS} - {row.name for row in SEEN} == {
         "runs-incomplete-event",
         "runs-incomplete-reason",
-        "batch-files-outage",
+        "vector-stores-order-of-keys",
+        "batch-files-one-order",
+        "batch-files-unfinished-last",
     }
+
+
+EVERYTHING = cases([RECORDED] if RECORDED else [])
+
+
+@pytest.mark.parametrize("everything", EVERYTHING)
+def test_a_run_that_was_cut_short_ended_otherwise(everything: list[Recording]) -> None:
     events = [event for each in everything for one in each.exchanges for event in one.answer.events or ()]
     completed = [event.data for event in events if event.event == "thread.run.completed"]
     runs = [run for run in completed if run["status"] == "incomplete"]
@@ -230,7 +245,41 @@ def test_what_words_say_is_recorded(everything: list[Recording]) -> None:
         assert run["usage"]["prompt_tokens"] < run["max_prompt_tokens"]
         assert run["incomplete_details"]["reason"] == "max_prompt_tokens"
     assert runs
-    (failed,) = [each for each in everything if any(one.answer.status == 500 for one in each.exchanges)]
-    before, after = failed.exchanges[-2:]
-    assert (before.answer.status, after.answer.status) == (500, 200)
-    assert (before.request.method, before.request.path) == (after.request.method, after.request.path)
+
+
+@pytest.mark.parametrize("everything", EVERYTHING)
+def test_vector_stores_had_another_order_of_keys(everything: list[Recording]) -> None:
+    row = next(row for row in FACTS if row.name == "vector-stores-order-of-keys")
+    for recording in everything:
+        for exchange in recording.exchanges:
+            for store in objects_in("vector_store", exchange.answer.body):
+                pattern = row.theirs if recording.recorded_on < row.until else row.ours
+                shared = [key for key in store if key != "description"]
+                assert matches(pattern, ", ".join(shared))
+
+
+def pages_of(row: Row, everything: list[Recording]) -> Iterator[dict[tuple[str, ...], list[dict[str, Any]]]]:
+    """The pages of a list by their queries, of each recording that the row is about."""
+    for recording in everything:
+        if matches(row.where, recording.name):
+            exchanges = [each for each in recording.exchanges if each.request.path.endswith("/files")]
+            lists = [each for each in exchanges if each.request.method == "GET"]
+            queries = [tuple(f"{key}={value}" for key, value in each.request.query) for each in lists]
+            yield dict(zip(queries, (each.answer.body["data"] for each in lists), strict=True))
+
+
+@pytest.mark.parametrize("everything", EVERYTHING)
+def test_files_of_a_batch_came_in_one_order_whatever_was_asked(everything: list[Recording]) -> None:
+    row = next(row for row in FACTS if row.name == "batch-files-one-order")
+    found = list(pages_of(row, everything))
+    assert len(found) == 2
+    for pages in found:
+        assert pages["limit=2", "order=asc"] == pages["limit=2", "order=desc"]
+
+
+@pytest.mark.parametrize("everything", EVERYTHING)
+def test_a_file_of_a_batch_was_made_in_1970(everything: list[Recording]) -> None:
+    row = next(row for row in FACTS if row.name == "batch-files-unfinished-last")
+    (pages,) = pages_of(row, everything)
+    assert [item["created_at"] for page in pages.values() for item in page].count(0) == 1
+    assert list(pages.values())[-1][-1]["created_at"] == 0
