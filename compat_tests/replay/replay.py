@@ -12,6 +12,7 @@ from compat_tests.client import NoAnswer
 from compat_tests.comparison.accepted import Accepted
 from compat_tests.comparison.compare import compare
 from compat_tests.comparison.context import Context
+from compat_tests.comparison.hosted import hosted_tools
 from compat_tests.comparison.ids import Ids
 from compat_tests.comparison.relations import Relations
 from compat_tests.comparison.shape import described
@@ -102,6 +103,7 @@ class _Walk:
             return "skipped", f"what was sent was not recorded, and cannot be told: {', '.join(unknown)}"
         here = [each for each in self._recording.exchanges if is_asked_here(each.request.path)]
         self._exchanges = tuple(each for each in here if each.answer.status < FAULT)
+        self._hosted_tools = hosted_tools(each.answer for each in here)
         if not self._exchanges:
             return "skipped", "nothing in it is about this API"
         notes = []
@@ -215,8 +217,10 @@ class _Walk:
             request=request.body,
             note=exchange.note,
             foreign_items=not self._target.is_ours and request.path in OF_ACCOUNTS,
+            hosted_tools=self._hosted_tools,
             scripted=self._target.upstream is not None,
             moving=is_moving,
+            key_order=self._target.is_ours,
         )
 
     def _judged(self, found: Iterable[Difference], when: Context) -> list[Difference]:
