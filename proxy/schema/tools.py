@@ -156,8 +156,9 @@ class FileSearchResources(_Answer, frozen=True, kw_only=True):
 
 
 class ToolResources(_Answer, frozen=True, kw_only=True):
-    code_interpreter: CodeInterpreterResources | UnsetType = UNSET
+    # The order of their keys in answers of the real service.
     file_search: FileSearchResources | UnsetType = UNSET
+    code_interpreter: CodeInterpreterResources | UnsetType = UNSET
 
 
 # Response formats
