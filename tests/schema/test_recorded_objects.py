@@ -55,7 +55,8 @@ def recorded() -> list[Any]:
             response = exchange["response"]
             events = [event["data"] for event in response.get("sse") or []]
             for each in objects_in([response.get("body"), events]):
-                found.setdefault((name, each["object"], tuple(each), str(each.get("status"))), (name, each))
+                keys = (tuple(each), tuple(each.get("tool_resources") or ()))
+                found.setdefault((name, each["object"], keys, str(each.get("status"))), (name, each))
     return [pytest.param(each, id=f"{name}-{i}") for i, (name, each) in enumerate(found.values())]
 
 

@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -159,3 +160,18 @@ def test_any_one_change_of_what_was_recorded_is_reported(everything: Any) -> Non
                 unseen.append(what)
     assert unseen == []
     assert changed > 5000
+
+
+@pytest.mark.parametrize("everything", cases([RECORDED] if RECORDED else []))
+def test_an_event_lost_or_out_of_place_is_reported(everything: Any) -> None:
+    streams = [one.answer for each in everything for one in each.exchanges if one.answer.events]
+    assert len(streams) > 20
+    for answer in streams:
+        events = list(answer.events or ())
+        others = [[*events[:place], *events[place + 1 :]] for place in range(len(events))]
+        for place, (one, other) in enumerate(pairwise(events)):
+            if one != other:
+                others.append([*events[:place], other, one, *events[place + 2 :]])
+        for wrong in others:
+            ours = Answer(status=200, headers=answer.headers, events=tuple(wrong))
+            assert compare(answer, ours, Ids(), when("POST", "/v1/threads/runs")) != []
