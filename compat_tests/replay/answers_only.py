@@ -51,12 +51,18 @@ def reconstructed(recording: Recording) -> tuple[Recording, list[str]]:
 
 
 def assistant(shown: Shown) -> Shown:
-    """The body that makes such an assistant."""
-    return _kept(shown, ASSISTANT)
+    """The body that makes such an assistant, or one that had a run with these settings."""
+    keys = SETTINGS if shown.get("object") == "thread.run" else ASSISTANT
+    return _kept(shown, keys) | {"tools": [_tool(each) for each in shown.get("tools") or []]}
 
 
-def assistant_of_run(run: Shown) -> Shown:
-    return _kept(run, SETTINGS)
+def _tool(shown: Shown) -> Shown:
+    ranking = (shown.get("file_search") or {}).get("ranking_options")
+    if not ranking or "ranker" not in ranking:
+        return shown
+    # For a while in 2025 it was told in a form in which it could not be asked for.
+    ranking = ranking | {"ranker": ranking["ranker"].replace("-", "_")}
+    return shown | {"file_search": shown["file_search"] | {"ranking_options": ranking}}
 
 
 def run(shown: Shown) -> Shown:

@@ -11,7 +11,9 @@ from compat_tests.client import Client
 from compat_tests.exchange import Answer, Exchange, Request
 from compat_tests.replay.timeline import AT_REST
 
-PATIENCE_SECONDS: Final = 3.0
+PATIENCE_SECONDS: Final = 10.0
+GROWTH_SECONDS: Final = 2.0
+"""How long a step may take to come, that a server which does not run a tool will never show."""
 PAUSE_SECONDS: Final = 0.01
 SETTLED: Final = AT_REST | {"processed", "error"}
 """Statuses that change by nothing but another request."""
@@ -69,24 +71,24 @@ async def until_as_recorded(
 ) -> Answer:
     """Ask until every object in the answer has the status that it had, or will not get there. Raises `NoAnswer`.
 
-    `but` are ids of objects that were not in the recorded answer.
+    `but` are ids of objects that were not in the recorded answer. Steps come one by one, as long as one is at work.
     """
     wanted = statuses_in(recorded)
-    deadline = time.monotonic() + patience_seconds
+    may_grow = request.path.endswith("/steps") and not SETTLED.issuperset(wanted)
+    began = time.monotonic()
     while True:
         answer = await client.ask(request)
         found = statuses_in(answer, but)
-        may_grow = request.path.endswith("/steps")
-        has_come = _has_come(wanted, found, may_grow=may_grow)
-        if answer.status != recorded.status or has_come or time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        is_short = may_grow and len(found) < len(wanted) and waited < GROWTH_SECONDS
+        has_come = _has_come(wanted, found) and not is_short
+        if answer.status != recorded.status or has_come or waited > patience_seconds:
             return answer
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-def _has_come(wanted: list[str | None], found: list[str | None], *, may_grow: bool) -> bool:
-    """Messages showed no status. Steps come one by one, as long as one is at work."""
-    if may_grow and len(found) < len(wanted) and not SETTLED.issuperset(wanted):
-        return False
+def _has_come(wanted: list[str | None], found: list[str | None]) -> bool:
+    """Messages showed no status."""
     return all(one is None or one == other or other in SETTLED for one, other in zip(wanted, found, strict=False))
 
 

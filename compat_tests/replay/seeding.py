@@ -112,7 +112,7 @@ class Seeding:
             return answers_only.assistant(shown)
         for each in self._found.shown.values():
             if each.get("object") == "thread.run" and each.get("assistant_id") == id:
-                return answers_only.assistant_of_run(each)
+                return answers_only.assistant(each)
         return {"model": SOME_MODEL, "instructions": "Answer briefly."}
 
     async def _make_thread(self, id: str, shown: Shown) -> None:
