@@ -1,17 +1,21 @@
-# make run · make test · make check: each sets up all it needs, on a machine with Python 3.11 or newer.
+# make run · make conformance · make test · make check: each sets up all it needs, where there is Python 3.11 or newer.
 PYTHON ?= python3
 ARGS ?=
 
 RUN := .venv/run.stamp
+CONFORMANCE := .venv/conformance.stamp
 TEST := .venv/test.stamp
 OPENAI1 := .venv-openai1/stamp
 # The tests with the official Node client run where there is a node; elsewhere they say that there is none.
 NODE := $(if $(and $(shell command -v node),$(shell command -v npm)),tests/node/node_modules/stamp)
 
-.PHONY: run test test-live check bench clean
+.PHONY: run conformance test test-live check bench clean
 
 run: $(RUN)
 	.venv/bin/python run.py serve $(ARGS)
+
+conformance: $(CONFORMANCE)
+	.venv/bin/python run.py conformance $(ARGS)
 
 test: $(TEST) $(OPENAI1) $(NODE)
 	.venv/bin/python -m pytest $(ARGS)
@@ -40,6 +44,10 @@ $(RUN): requirements/run.txt requirements/documents.txt requirements/ranks.txt |
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/documents.txt
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/ranks.txt
+	touch $@
+
+$(CONFORMANCE): requirements/conformance.txt $(RUN)
+	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/conformance.txt
 	touch $@
 
 $(TEST): requirements/test.txt $(RUN)

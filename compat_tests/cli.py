@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an answer may hold what this terminal cannot show
             stream.reconfigure(errors="backslashreplace")
-    arguments = _parsed(argv)
+    arguments = arguments_of(argv)
     try:
         plan = _plan(arguments)
         if arguments.list:
@@ -65,7 +65,8 @@ def main(argv: Sequence[str]) -> int:
     return 1 if report.has_failed else 0
 
 
-def _parsed(argv: Sequence[str]) -> argparse.Namespace:
+def arguments_of(argv: Sequence[str]) -> argparse.Namespace:
+    """Raises `SystemExit` with 2 for what cannot be meant, after saying so."""
     parser = argparse.ArgumentParser(
         prog="run.py conformance",
         description="Whether a server answers as the Assistants API did. Without --base-url: this one.",
