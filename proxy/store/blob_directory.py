@@ -47,7 +47,10 @@ class DirectoryBlobs:
     async def new(self, name: str, *, expected_bytes: int = 0, with_md5: bool = False) -> NewBlob:
         def begin() -> _Arriving:
             self.check_room(expected_bytes)
-            return _Arriving(self, name, self._incoming / name, self._path(name), with_md5=with_md5)
+            try:
+                return _Arriving(self, name, self._incoming / name, self._path(name), with_md5=with_md5)
+            except OSError as error:
+                raise _translated(error) from error
 
         return await self._begun(begin, _Arriving.discard_now)
 
