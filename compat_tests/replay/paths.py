@@ -1,8 +1,9 @@
 """Paths taken apart: the template, and the kinds of what their ids name."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from compat_tests.exchange import Request
+from compat_tests.exchange import Exchange, Request
 
 PLACES: Final = {
     "assistants": "assistant_id",
@@ -39,6 +40,18 @@ def ids_in(path: str) -> dict[str, str]:
 def is_asked_here(path: str) -> bool:
     parts = path.split("/")
     return len(parts) > 2 and parts[1] == "v1" and parts[2] in ASKED_HERE
+
+
+def resource_of(exchanges: Sequence[Exchange]) -> str:
+    """What most of them are about."""
+    if any(each.answer.is_stream for each in exchanges):
+        return "streams"
+    asked: dict[str, int] = {}
+    for each in exchanges:
+        names = [part for part in template_of(each.request.path).split("/") if part in PLACES]
+        name = "others" if not names else names[0] if names[0] == "vector_stores" else names[-1]
+        asked[name] = asked.get(name, 0) + 1
+    return max(reversed(asked), key=lambda name: asked[name]) if asked else "others"
 
 
 def asks(request: Request, method: str, template: str) -> bool:

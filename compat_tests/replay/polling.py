@@ -12,6 +12,8 @@ from compat_tests.exchange import Answer, Exchange, Request
 from compat_tests.replay.timeline import AT_REST
 
 PATIENCE_SECONDS: Final = 10.0
+PATIENCE_WITH_MODELS_SECONDS: Final = 60.0
+"""With a server that has a model of its own."""
 GROWTH_SECONDS: Final = 2.0
 """How long a step may take to come, that a server which does not run a tool will never show."""
 PAUSE_SECONDS: Final = 0.01
@@ -110,4 +112,5 @@ def statuses_in(answer: Answer, but: Collection[str | None] = ()) -> list[str | 
     if not isinstance(body, dict):
         return []
     objects = body["data"] if isinstance(body.get("data"), list) else [body]
-    return [each.get("status") for each in objects if isinstance(each, dict) and each.get("id") not in but]
+    shown = [each for each in objects if isinstance(each, dict) and each.get("id") not in but]
+    return [each["status"] if isinstance(each.get("status"), str) else None for each in shown]

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -20,17 +20,19 @@ from compat_tests.exchange import UNRECORDED, Answer, Exchange, Recording, Reque
 from compat_tests.playing import Inspect, nothing_more
 from compat_tests.replay import answers_only
 from compat_tests.replay.lagging import late, with_room, without
-from compat_tests.replay.paths import is_asked_here, template_of
-from compat_tests.replay.polling import Ask, folded, until_as_recorded, until_status
+from compat_tests.replay.paths import is_asked_here, resource_of, template_of
+from compat_tests.replay.polling import PATIENCE_SECONDS, Ask, folded, until_as_recorded, until_status
 from compat_tests.replay.preexisting import OF_ACCOUNTS, preexisting
 from compat_tests.replay.running import Runs
 from compat_tests.replay.seeding import CannotSeed, Seeding
-from compat_tests.replay.timeline import error_in
+from compat_tests.replay.timeline import error_in, objects_in
 from compat_tests.result import Asked, Difference, Outcome, Result, outcome_of
 from compat_tests.target import Target
 
 V1: Final = "v1 of the API, which the real service itself refused since the end of 2024"
 FAULT: Final = 500
+MISSHAPEN: Final = (KeyError, TypeError, AttributeError, IndexError, ValueError)
+"""What comes of a recording with other objects in it than this API has: masked ones, or those of another service."""
 WRONG_KEY: Final = re.compile(r"^Incorrect API key provided: (\S+?)\. ")
 CANCEL_BATCH: Final = "/v1/vector_stores/{vector_store_id}/file_batches/{batch_id}/cancel"
 INDEXED: Final = {"vector_store", "vector_store.file", "vector_store.file_batch"}
@@ -46,7 +48,7 @@ async def replay(
     return Result(
         slug=recording.name,
         kind="recording",
-        resource=resource_of(recording),
+        resource=resource_of(recording.exchanges),
         title=recording.source,
         outcome=outcome,
         reason=reason,
@@ -54,31 +56,6 @@ async def replay(
         differences=tuple(walk.rest),
         seconds=time.perf_counter() - began,
     )
-
-
-def resource_of(recording: Recording) -> str:
-    """What most of it is about."""
-    if any(each.answer.is_stream for each in recording.exchanges):
-        return "streams"
-    asked: dict[str, int] = {}
-    for each in recording.exchanges:
-        names = [part for part in template_of(each.request.path).split("/") if part in RESOURCES]
-        name = RESOURCES[names[0] if names[:1] == ["vector_stores"] else names[-1]] if names else "others"
-        asked[name] = asked.get(name, 0) + 1
-    return max(reversed(asked), key=lambda name: asked[name]) if asked else "others"
-
-
-RESOURCES: Final = {
-    "assistants": "assistants",
-    "threads": "threads",
-    "messages": "messages",
-    "runs": "runs",
-    "steps": "steps",
-    "files": "files",
-    "uploads": "uploads",
-    "vector_stores": "vector_stores",
-    "models": "models",
-}
 
 
 class _Walk:
@@ -91,68 +68,82 @@ class _Walk:
         self._ids = Ids()
         self._relations = Relations()
         self._cleaner = Cleaner()
-        self._unknown_bodies: list[str] = []
         self.asked: list[Asked] = []
         self.rest: list[Difference] = []
 
     async def go(self) -> tuple[Outcome, str]:
         if self._recording.api_version != "v2":
             return "skipped", V1
-        self._recording, unknown = answers_only.reconstructed(self._recording)
-        if unknown:
-            return "skipped", f"what was sent was not recorded, and cannot be told: {', '.join(unknown)}"
-        here = [each for each in self._recording.exchanges if is_asked_here(each.request.path)]
-        self._exchanges = tuple(each for each in here if each.answer.status < FAULT)
-        self._hosted_tools = hosted_tools(each.answer for each in here)
-        if not self._exchanges:
-            return "skipped", "nothing in it is about this API"
-        notes = []
-        if elsewhere := len(self._recording.exchanges) - len(here):
-            notes.append(f"left out: {elsewhere} requests to other paths")
-        if faults := len(here) - len(self._exchanges):
-            notes.append(f"left out: {faults} faults of the server that was recorded")
-        runs = Runs(self._exchanges, self._target, self._ids, self._ask)
         try:
-            stopped = await self._walk(runs)
+            notes, obstacle = self._prepare()
+        except MISSHAPEN as problem:
+            return "skipped", f"its answers are not those of this API ({type(problem).__name__}: {problem})"
+        if obstacle:
+            return "skipped", obstacle
+        try:
+            stopped = await self._walk()
         except CannotSeed as problem:
             return ("failed" if problem.is_refused else "skipped"), f"what it found could not be made: {problem}"
         except NoAnswer as failure:
             stopped = f"no answer: {failure}"
         finally:
             await self._cleaner.clean(self._client)
-            runs.let_go()
-        self.rest += self._judged(runs.surprises(), self._when(self._exchanges[-1]))
+            self._runs.let_go()
+        self.rest += self._judged(self._runs.surprises(), self._when(self._exchanges[-1]))
         if stopped:
             return "failed", "; ".join([stopped, *notes])
         found = (*(each for one in self.asked for each in one.differences), *self.rest)
         return outcome_of(found), "; ".join(notes)
 
-    async def _walk(self, runs: Runs) -> str:
+    def _prepare(self) -> tuple[list[str], str]:
+        """What to say of the result; and why it cannot be replayed, or nothing."""
+        self._recording, unknown = answers_only.reconstructed(self._recording)
+        here = [each for each in self._recording.exchanges if is_asked_here(each.request.path)]
+        self._exchanges = tuple(each for each in here if each.answer.status < FAULT)
+        self._hosted_tools = hosted_tools(each.answer for each in here)
+        self._runs = Runs(self._exchanges, self._target, self._ids, self._ask)
+        self._found = preexisting(self._exchanges, with_lists=self._target.is_ours)
+        notes = []
+        if elsewhere := len(self._recording.exchanges) - len(here):
+            notes.append(f"left out: {elsewhere} requests to other paths")
+        if faults := len(here) - len(self._exchanges):
+            notes.append(f"left out: {faults} faults of the server that was recorded")
+        if not self._exchanges:
+            return notes, "nothing in it is about this API"
+        if unknown:
+            return notes, f"what was sent was not recorded, and cannot be told: {', '.join(unknown)}"
+        if any(leg.ended_as == "expired" for leg in self._runs.legs):
+            return notes, "a run in it expired, ten minutes after it was made"
+        return notes, ""
+
+    async def _walk(self) -> str:
         """Why it could not go on to the end, or nothing."""
         has_lists = any(each.request.path in OF_ACCOUNTS for each in self._exchanges)
         if self._target.is_ours and has_lists:
             await self._empty()
-        found = preexisting(self._exchanges, with_lists=self._target.is_ours)
-        seeding = Seeding(found, runs.legs, self._ids, self._ask, runs.play_before)
+        seeding = Seeding(self._found, self._runs.legs, self._ids, self._ask, self._runs.play_before)
         await seeding.make_all()
         for ask in folded(self._exchanges):
             exchange = self._exchanges[ask.place]
             await seeding.make_before(ask.place)
-            await runs.before(ask.place)
-            if problem := await self._exchange(ask, exchange, runs):
+            await self._runs.before(ask.place)
+            if problem := await self._exchange(ask, exchange):
                 return f"stopped at exchange {ask.place + 1} of {len(self._exchanges)}: {problem}"
         return ""
 
-    async def _exchange(self, ask: Ask, exchange: Exchange, runs: Runs) -> str:
+    async def _exchange(self, ask: Ask, exchange: Exchange) -> str:
         request = self._request(exchange)
         lagging = [self._ids.live(each) for each in late(self._exchanges, ask.place)]
         if lagging:
             request = with_room(request, len(lagging), len(exchange.answer.body["data"]))
-        when = self._when(exchange, is_moving=ask.is_poll and not runs.are_scripted)
-        leg = runs.starting(ask.place)
+        when = self._when(exchange, is_moving=ask.is_poll and not self._runs.are_scripted)
+        leg = self._runs.starting(ask.place)
         try:
             if request.method == "GET":
-                answer = await until_as_recorded(self._client, request, exchange.answer, but=lagging)
+                patience = self._runs.patience_seconds if ask.is_poll else PATIENCE_SECONDS
+                answer = await until_as_recorded(
+                    self._client, request, exchange.answer, but=lagging, patience_seconds=patience
+                )
             else:
                 await self._until_finished(request, exchange)
                 answer = await self._client.ask(request)
@@ -245,9 +236,8 @@ class _Walk:
         """What the scenarios before left over would show in lists."""
         for path in OF_ACCOUNTS:
             answer = await self._client.ask(Request(method="GET", path=path, query=(("limit", "100"),)))
-            page: Any = answer.body if answer.status == 200 else {}
-            for each in page.get("data", []):
-                await self._client.ask(Request(method="DELETE", path=f"{path}/{each['id']}"))
+            for each in objects_in(answer):
+                await self._client.ask(Request(method="DELETE", path=f"{path}/{each.get('id')}"))
 
 
 def _described(answer: Answer) -> str:

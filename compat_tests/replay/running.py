@@ -9,7 +9,7 @@ from compat_tests.replay.answers_only import outputs_for
 from compat_tests.replay.holding import Held, Model
 from compat_tests.replay.model_script import turns_of
 from compat_tests.replay.paths import asks, ids_in
-from compat_tests.replay.polling import until_status
+from compat_tests.replay.polling import PATIENCE_SECONDS, PATIENCE_WITH_MODELS_SECONDS, until_status
 from compat_tests.replay.preexisting import references
 from compat_tests.replay.timeline import AT_REST, BEFORE, Leg, legs_of, objects_in, status_told
 from compat_tests.result import Difference
@@ -35,6 +35,8 @@ class Runs:
         """By the leg's place in `legs`."""
         self._ended: set[int] = set()
         self.legs = legs_of(exchanges)
+        self._turns = [turns_of(leg, self.legs, exchanges) for leg in self.legs]
+        self.patience_seconds = PATIENCE_WITH_MODELS_SECONDS if target.upstream is None else PATIENCE_SECONDS
 
     @property
     def are_scripted(self) -> bool:
@@ -48,7 +50,7 @@ class Runs:
         """Requests to the model that the recording does not explain, and answers of it that nobody asked for."""
         if self._model is None:
             return []
-        said = sum(len(turns_of(leg, self.legs, self._exchanges)) for leg in self.legs)
+        said = sum(map(len, self._turns))
         found = []
         if extra := self._model.unexpected:
             found.append(Difference(path="model", expected=f"{said} requests", got=f"{said + extra} requests"))
@@ -102,7 +104,7 @@ class Runs:
             return None
         # Other servers may let a run fail whose model server has no room.
         is_full = leg.queued_until is not None and self._target.is_ours
-        held = self._model.expect(turns_of(leg, self.legs, self._exchanges), is_full=is_full)
+        held = self._model.expect(self._turns[number], is_full=is_full)
         if leg.is_streamed:
             held.speaks.set()
         self._held[number] = held
@@ -141,7 +143,8 @@ class Runs:
 
     async def _until(self, leg: Leg, statuses: set[str]) -> None:
         if self._ids.knows(leg.run):
-            await until_status(self._target.client, Request(method="GET", path=self._path(leg)), statuses)
+            request = Request(method="GET", path=self._path(leg))
+            await until_status(self._target.client, request, statuses, self.patience_seconds)
 
     def _path(self, leg: Leg) -> str:
         return str(self._ids.translate(f"/v1/threads/{leg.thread}/runs/{leg.run}"))

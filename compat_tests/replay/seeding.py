@@ -4,8 +4,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from compat_tests.comparison.ids import Ids
+from compat_tests.comparison.shape import described
 from compat_tests.exchange import Answer, Request
 from compat_tests.replay import answers_only, uploads
+from compat_tests.replay.paths import template_of
 from compat_tests.replay.preexisting import Preexisting, references
 from compat_tests.replay.timeline import BEFORE, Leg
 
@@ -166,10 +168,11 @@ class Seeding:
         return answer
 
     def _taken(self, path: str, id: str, answer: Answer) -> None:
-        if answer.status != 200 or not isinstance(answer.body, dict) or "id" not in answer.body:
-            told = answer.body if isinstance(answer.body, dict) else ""
-            raise CannotSeed(f"POST {path} was answered with {answer.status} {told}", is_refused=True)
-        self._ids.meet(id, answer.body["id"])
+        live = answer.body.get("id") if isinstance(answer.body, dict) else None
+        if answer.status != 200 or not isinstance(live, str):
+            told = f"POST {template_of(path)} was answered with {answer.status}: {described(answer.body)}"
+            raise CannotSeed(told, is_refused=True)
+        self._ids.meet(id, live)
 
 
 def _shows_image(shown: Shown, file_id: str) -> bool:
