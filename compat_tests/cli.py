@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import Final, get_args
 
@@ -178,7 +178,8 @@ class _Session:
         inspect, schemas = self._inspection()
         asking = asyncio.current_task()
         assert asking is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asking.cancel)
+        with suppress(NotImplementedError):  # on Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asking.cancel)
         progress = console.Progress(sys.stderr, self._plan.size)
         try:
             await self._ask(inspect, progress)

@@ -39,7 +39,7 @@ TABLE = {
     # A client of any server: nothing of this one, but for the model server that it scripts.
     "compat_tests": Row(
         ours=("compat_tests.scripted_upstream",),
-        others=("msgspec", "aiohttp", "jsonschema", "yaml", "openai", "pydantic"),
+        others=("msgspec", "aiohttp", "yarl", "jsonschema", "yaml", "openai", "pydantic"),
     ),
     "compat_tests.scripted_upstream": Row(others=("aiohttp",)),
     "config": Row(),

@@ -32,7 +32,7 @@ header p {{ margin: .15rem 0; color: var(--faint) }}
 header b {{ color: var(--text) }}
 .stopped {{ color: var(--failed) }}
 main > input {{ margin: 1.25rem .35rem 1.25rem 0; vertical-align: middle }}
-main > label {{ margin-right: 1.25rem; font-weight: 600; vertical-align: middle; cursor: pointer }}
+main > label {{ margin-right: 1.25rem; font-weight: 600; vertical-align: middle; cursor: pointer; white-space: nowrap }}
 .passed {{ color: var(--passed) }}
 .accepted {{ color: var(--accepted) }}
 .failed {{ color: var(--failed) }}
@@ -70,5 +70,11 @@ code {{ font: .88em ui-monospace, monospace; overflow-wrap: anywhere }}
 .differences tr.failed td {{ background: var(--failed-box); color: var(--failed) }}
 .differences tr.accepted td {{ color: var(--accepted) }}
 .differences tr.why td {{ border-bottom: 1px solid var(--line); color: var(--faint) }}
+@media (max-width: 40rem) {{
+  body {{ padding: .75rem }}
+  th, td {{ padding: .25rem .3rem }}
+  .summary {{ font-size: .85rem }}
+  main > input {{ margin-top: .5rem; margin-bottom: .5rem }}
+}}
 {_HIDING}
 """
