@@ -35,16 +35,17 @@ def reconstructed(recording: Recording) -> tuple[Recording, list[str]]:
     if recording.answers_only:
         exchanges = _in_order([replace(each, answer=_put_right(each.answer)) for each in exchanges])
     unknown = []
-    for place, exchange in enumerate(exchanges):
+    as_read = tuple(exchanges)
+    for place, exchange in enumerate(as_read):
         request, answer = exchange.request, exchange.answer
         if request.body is UNRECORDED:
-            body = uploads.reconstructed(place, exchanges)
+            body = uploads.reconstructed(place, as_read)
             if body is UNRECORDED:
-                body = _body(exchange, exchanges)
+                body = _body(exchange, as_read)
             if body is UNRECORDED:
                 unknown.append(f"{place + 1}. {request.method} {template_of(request.path)}")
             request = replace(request, body=body)
-        if uploads.shows_filler(place, exchanges):
+        if uploads.shows_filler(place, as_read):
             answer = replace(answer, body=UNRECORDED)
         exchanges[place] = replace(exchange, request=request, answer=answer)
     return replace(recording, exchanges=tuple(exchanges)), unknown
