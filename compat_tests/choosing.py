@@ -41,6 +41,7 @@ def plan_of(
             raise NoSuchThing(f"no case has a tag {tag}")
     return Plan(
         cases=tuple(each for each in found if _is_chosen(each, slugs, tags)),
+        is_chosen=bool(slugs or tags),
         recordings=(
             *(("recording", each) for each in _named(from_directory, slugs)),
             *(("cassette", each) for each in _named(from_files, slugs)),

@@ -24,7 +24,18 @@ from compat_tests.reading.files import Unreadable
 from compat_tests.report import About, Report, as_json, console, facts_of, html, junit, page
 from compat_tests.report.masking import Mask
 from compat_tests.result import Result
-from compat_tests.running import CannotAsk, Plan, TargetOf, first_model, on_model, ours, results_of, theirs
+from compat_tests.running import (
+    PLAIN_MODEL,
+    CannotAsk,
+    Plan,
+    TargetOf,
+    models_of,
+    on_model,
+    ours,
+    results_of,
+    theirs,
+    until_noticed,
+)
 from compat_tests.schemas import NoSchemas, open_schemas
 from compat_tests.target import CannotStart
 
@@ -55,6 +66,9 @@ def main(argv: Sequence[str]) -> int:
             _check_place(getattr(arguments, form))
         report = asyncio.run(_Session(arguments, plan, rows).report())
         _tell(report, arguments, rows)
+    except BrokenPipeError:  # of `--list | head`; what is still to be written to it at exit goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
     except (CannotRun, CannotAsk, CannotStart, Unreadable, OSError, ValueError) as mistake:  # a case that is none, too
         print(f"conformance: {mistake}", file=sys.stderr)
         return 2
@@ -209,8 +223,12 @@ class _Session:
             plan = self._plan
             if self._arguments.base_url is not None:
                 target = await target_of(())
-                listed = await first_model(target.client)
-                model = self._arguments.model or (listed if self._arguments.model_server_port is None else None)
+                listed = await models_of(target.client)
+                model = self._arguments.model
+                if target.upstream is not None:
+                    await until_noticed(target.client, model or PLAIN_MODEL)
+                elif model is None and listed:
+                    model = listed[0]
                 plan = on_model(plan, model) if model else plan
             results = results_of(
                 plan,

@@ -1,5 +1,7 @@
 """Run what was chosen, one after the other: cases, recordings, cassettes. Each result is told when it is there."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -22,11 +24,25 @@ TargetOf = Callable[[Iterable[Need]], Awaitable[Target]]
 """The server to ask that is set up so."""
 PLAIN_MODEL: Final = "tiny"
 """What cases call the model that can do what they need of one."""
+NOTICE_SECONDS: Final = 30
+NOTICE_PAUSE_SECONDS: Final = 0.25
+
+
+NOT_OF_EVERY_SERVER: Final = {
+    "optional:extension": "goes beyond the API",
+    "optional:passthrough": "is about paths that are not the API's",
+    "optional:infrastructure": "is about headers that no client needs",
+    "optional:inferred": "is a guess: no answer of the service is known",
+    "optional:range": "is a convenience that the service may not have had",
+}
+"""Tags of cases that only a server which says so is asked (`--tag`, `--case`), and why."""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
     cases: tuple[NamedCase, ...] = ()
     recordings: tuple[tuple[Literal["recording", "cassette"], Recording], ...] = ()
+    is_chosen: bool = False
+    """Whether its cases were asked for by name or tag."""
 
     @property
     def size(self) -> int:
@@ -54,6 +70,11 @@ async def results_of(
         slug = f"{each.resource}/{each.slug}"
         began(slug)
         target = await target_of(each.case.needs)
+        if not (target.is_ours or plan.is_chosen) and (
+            tag := next(filter(NOT_OF_EVERY_SERVER.get, each.case.tags), None)
+        ):
+            yield _left_out(each, f"{NOT_OF_EVERY_SERVER[tag]} (--tag {tag} asks it)")
+            continue
         yield await play(each, target, inspect, partial(rows.judge, slug))
     if not plan.recordings:
         return
@@ -64,6 +85,18 @@ async def results_of(
         began(recording.name)
         result = await replay(recording, target, inspect, accepted)
         yield rows.applied(msgspec.structs.replace(result, kind=kind))
+
+
+def _left_out(named: NamedCase, reason: str) -> Result:
+    return Result(
+        slug=f"{named.resource}/{named.slug}",
+        kind="case",
+        resource=named.resource,
+        title=named.case.requirement,
+        tags=tuple(named.case.tags),
+        outcome="skipped",
+        reason=reason,
+    )
 
 
 @asynccontextmanager
@@ -94,20 +127,31 @@ async def theirs(
         yield of
 
 
-async def first_model(client: Client) -> str | None:
-    """The first model that a server lists; None where it lists none. Raises `CannotAsk`."""
+async def models_of(client: Client) -> list[str]:
+    """The models that a server lists; none where it answers something else. Raises `CannotAsk`."""
     try:
         answer = await client.ask(Request(method="GET", path="/v1/models"))
     except NoAnswer as nobody:
         if not isinstance(nobody.__cause__, aiohttp.ClientConnectorError | TimeoutError):
-            return None  # somebody is there, and answers this badly: that is for the report to say
+            return []  # somebody is there, and answers this badly: that is for the report to say
         raise CannotAsk(f"nobody answers at {client.base_url}: {nobody}") from nobody
     if answer.status in {401, 403}:
         raise CannotAsk(f"{client.base_url} refuses the key: {answer.status} (--api-key, or OPENAI_API_KEY)")
-    match answer.body:
-        case {"data": [{"id": str(name)}, *_]}:
-            return name
-    return None
+    listed = answer.body.get("data") if isinstance(answer.body, dict) else None
+    found = [each.get("id") for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return [name for name in found if isinstance(name, str)]
+
+
+async def until_noticed(client: Client, model: str) -> None:
+    """Wait until a server lists the model of the scripted model server, which has only just begun to listen.
+
+    Goes on in the end all the same: not every server lists its models.
+    """
+    deadline = time.monotonic() + NOTICE_SECONDS
+    while True:
+        if model in await models_of(client) or time.monotonic() > deadline:
+            return
+        await asyncio.sleep(NOTICE_PAUSE_SECONDS)
 
 
 def on_model(plan: Plan, model: str) -> Plan:

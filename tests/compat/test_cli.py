@@ -172,6 +172,13 @@ async def test_the_list_asks_nobody() -> None:
     assert done.out.splitlines() == [f"{each.resource}/{each.slug}  {each.case.requirement}" for each in found]
 
 
+async def test_who_reads_may_leave() -> None:
+    process = await begun("--list")
+    process.stdout._transport.close()
+    _, err = await asyncio.wait_for(process.communicate(), SECONDS)
+    assert err == b""
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -258,6 +265,7 @@ async def test_a_server_that_is_half_done(tmp_path: Path) -> None:
     assert content["counts"]["skipped"] > 50
     skipped = {each["reason"] for each in content["results"] if each["outcome"] == "skipped"}
     assert any(each.startswith("needs a model server that says what the case wants") for each in skipped)
+    assert any("--tag optional:extension asks it" in each for each in skipped)
     assert content["model_server"] == "it has a model server of its own"
 
 
