@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from compat_tests.accepting import read_accepted
+from compat_tests.arguments import arguments_of
 from compat_tests.case import read_cases
-from compat_tests.cli import FORMS, arguments_of
+from compat_tests.cli import FORMS
 from compat_tests.pattern import OPERATORS
 from compat_tests.playing import play
 from compat_tests.reading import read
