@@ -7,4 +7,7 @@ A map, in reading order:
 - `result.py` is what came of one case or recording: passed, or the differences.
 - `target.py` is the server that is asked, and the scripted model server behind it where there is one.
 - `scripted_upstream/` is that model server.
+- `playing.py` plays a case; `reading/`, `replay/` and `comparison/` do as much for recorded traffic.
+- `schemas/` looks at every answer, whatever was expected of it.
+- `cli.py` is the command line: `arguments.py`, `choosing.py`, `running.py`, `accepting.py`, and `report/` in the end.
 """
