@@ -64,9 +64,7 @@ def _last(report: Report, paint: "_Paint") -> list[str]:
     said = ", ".join(f"{numbers[outcome]} {outcome}" for outcome in OUTCOMES if numbers[outcome]) or "nothing was asked"
     lines = [f"JSON Schema: {report.about.schemas}"]
     if report.facts:
-        lines.append(
-            f"{len(report.facts)} facts about the real service, which answered otherwise at other times, were used"
-        )
+        lines.append(f"Facts used about the real service, which answered otherwise at other times: {len(report.facts)}")
     if not report.is_complete:
         lines.append(f"interrupted after {len(report.results)} of {report.planned}")
     worst: Outcome = "failed" if report.has_failed else "passed"
