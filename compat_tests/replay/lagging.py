@@ -26,11 +26,14 @@ def late(exchanges: Sequence[Exchange], place: int) -> list[str]:
     if not shown or names.get("order") == "asc" or {"after", "before", "purpose"} & names.keys():
         return []
     gone = {id for each in exchanges[:place] if _deletes(each) for id in ids_in(each.request.path).values()}
-    there = {each["id"] for each in shown} | gone
-    made = [each.answer.body for each in exchanges[:place] if makes(each) and _lists(exchange, each)]
-    # Of the same second as the last one shown, it may as well be on the next page.
-    first = _born(shown[-1]) + 1 if exchange.answer.body.get("has_more") else 0
-    return [each["id"] for each in made if each["id"] not in there and _born(each) >= first]
+    there = {each["id"] for each in shown}
+    found: list[str] = []
+    shows_older = False  # otherwise it may as well be on the next page
+    for made in (each.answer.body for each in exchanges[:place] if makes(each) and _lists(exchange, each)):
+        shows_older = shows_older or made["id"] in there or any(_born(each) < _born(made) for each in shown)
+        if shows_older and made["id"] not in there | gone:
+            found.append(made["id"])
+    return found
 
 
 def with_room(request: Request, number: int, shown: int) -> Request:

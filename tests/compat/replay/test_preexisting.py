@@ -107,6 +107,8 @@ def test_a_list_that_lags() -> None:
     exchanges = [made("A", 5), made("B", 5), asked("GET", "/v1/assistants", page(an_assistant("A", 5)))]
     assert late(exchanges, 2) == [an_id("asst", "B")]
     assert late([*exchanges[:2], listed("B", "A")], 2) == []
+    assert late([*exchanges[:2], asked("GET", "/v1/assistants", page(an_assistant("B", 5)), limit="1")], 2) == []
+    assert late([made("B", 5), asked("GET", "/v1/assistants", page(an_assistant("Z", 4)))], 1) == [an_id("asst", "B")]
     gone = asked("DELETE", f"/v1/assistants/{an_id('asst', 'B')}", {"deleted": True})
     assert late([*exchanges[:2], gone, exchanges[2]], 3) == []
     older = asked("GET", "/v1/assistants", page(an_assistant("A", 5)), after=an_id("asst", "B"))
