@@ -21,7 +21,7 @@ from compat_tests.playing import Inspect, nothing_more
 from compat_tests.replay import answers_only
 from compat_tests.replay.lagging import late, with_room, without
 from compat_tests.replay.paths import is_asked_here, resource_of, template_of
-from compat_tests.replay.polling import PATIENCE_SECONDS, Ask, folded, until_as_recorded, until_status
+from compat_tests.replay.polling import PATIENCE_SECONDS, Ask, folded, statuses_in, until_as_recorded, until_status
 from compat_tests.replay.preexisting import OF_ACCOUNTS, preexisting
 from compat_tests.replay.running import Runs
 from compat_tests.replay.seeding import CannotSeed, Seeding
@@ -136,7 +136,7 @@ class _Walk:
         lagging = [self._ids.live(each) for each in late(self._exchanges, ask.place)]
         if lagging:
             request = with_room(request, len(lagging), len(exchange.answer.body["data"]))
-        when = self._when(exchange, is_moving=ask.is_poll and not self._runs.are_scripted)
+        when = self._when(exchange, is_moving=self._is_moving(ask, exchange))
         leg = self._runs.starting(ask.place)
         try:
             if request.method == "GET":
@@ -161,6 +161,11 @@ class _Walk:
             await leg.was_asked()
         made = exchange.request.method == "POST" and exchange.answer.status == 200
         return f"answered with {answer.status}" if made and answer.status != 200 else ""
+
+    def _is_moving(self, ask: Ask, exchange: Exchange) -> bool:
+        """Whether the run goes on as it likes: nobody holds a model of its own, nor one that was hung up on."""
+        is_cancelling = "cancelling" in statuses_in(exchange.answer) and exchange.request.method == "GET"
+        return is_cancelling or (ask.is_poll and not self._runs.are_scripted)
 
     async def _until_finished(self, request: Request, exchange: Exchange) -> None:
         """A batch that was finished when it was to be cancelled is waited for."""
