@@ -47,11 +47,8 @@ async def cancel_vector_store_file_batch(
     """What is read stays read; a batch that has nothing left to read stays what it is."""
 
     async def cancel(db: Connection) -> FileBatch:
-        batch = await _batch(db, project, vector_store_id, batch_id)
-        if batch.status != "in_progress":
-            return batch
-        await vector_store_files.cancel_batch(db, project, batch)
-        return await _batch(db, project, vector_store_id, batch_id)
+        batch = await vector_store_files.cancel_batch(db, project, vector_store_id, batch_id)
+        return batch or await _batch(db, project, vector_store_id, batch_id)
 
     batch = await services.store.write(cancel)
     services.ingestion.wake()

@@ -82,7 +82,8 @@ class Ingestion:
                 busy = False
             if not busy:
                 try:
-                    await asyncio.wait_for(self._woken.wait(), PATROL_SECONDS)
+                    async with asyncio.timeout(PATROL_SECONDS):  # not `wait_for`, which may swallow a cancellation
+                        await self._woken.wait()
                 except TimeoutError:
                     await self._readers.rest()
 

@@ -22,7 +22,7 @@ from proxy.schema.vector_stores import (
 )
 from proxy.store.database import Connection, Row, Value
 from proxy.store.documents import stored_json, to_doc
-from proxy.store.file_batches import save_batch
+from proxy.store.file_batches import find_batch, save_batch
 from proxy.store.file_counts import CountChanges
 from proxy.store.paging import page
 
@@ -217,10 +217,14 @@ async def cancel_entries(db: Connection, project: str, store_id: str, batch_id: 
     await _end(db, project, [_entry(row) for row in rows], status="cancelled")
 
 
-async def cancel_batch(db: Connection, project: str, batch: FileBatch) -> None:
-    """One that is in progress, as it was read in this transaction."""
-    await save_batch(db, project, replace(batch, status="cancelled"))
-    await cancel_entries(db, project, batch.vector_store_id, batch.id)
+async def cancel_batch(db: Connection, project: str, store_id: str, batch_id: str) -> FileBatch | None:
+    """The batch as it is then; one that has nothing left to read stays what it is. None if there is none."""
+    batch = await find_batch(db, project, store_id, batch_id)
+    if batch is not None and batch.status == "in_progress":
+        await save_batch(db, project, replace(batch, status="cancelled"))
+        await cancel_entries(db, project, store_id, batch_id)
+        batch = await find_batch(db, project, store_id, batch_id)
+    return batch
 
 
 # Rows

@@ -120,11 +120,6 @@ async def cancelled(db: Connection, project: str, house: House, batch_id: str | 
     return not await waits(db, house)
 
 
-async def cancelled_batch(db: Connection, project: str, house: House) -> bool:
-    await vector_store_files.cancel_batch(db, project, house.batch)
-    return not await waits(db, house)
-
-
 async def described(db: Connection, project: str, house: House) -> list[vector_store_files.DescribedFile]:
     await vector_store_files.end_entry(db, (await stored_entry(db, house)).seq, status="completed")
     return await vector_store_files.attributes_of(db, project, house.vectors.id)
@@ -193,7 +188,7 @@ QUESTIONS: dict[str, Question] = {
     "detach_file": lambda db, project, at: vector_store_files.detach_file(db, project, at.vectors.id, at.entry.id),
     "detach_everywhere": lambda db, project, at: vector_store_files.detach_everywhere(db, project, at.entry.id),
     "attributes_of": described,
-    "cancel_batch": cancelled_batch,
+    "cancel_batch": lambda db, project, at: vector_store_files.cancel_batch(db, project, at.vectors.id, at.batch.id),
     "cancel_entries": lambda db, project, at: cancelled(db, project, at, None),
     "store_key": lambda db, project, at: chunks.store_key(db, project, at.vectors.id),
     "drop_sets_of_store": dropped,
