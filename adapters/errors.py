@@ -6,6 +6,7 @@ UpstreamError
  ├─ RateLimited       429, 503 and their like: try later
  ├─ Refused           a 4xx: the request itself was not liked
  │   ├─ ContextTooLong    the prompt does not fit the model
+ │   ├─ CannotCall        tools were offered, and the model or its server knows none
  │   ├─ CannotSee         the prompt holds an image, and the model is blind
  │   ├─ QuotaExhausted    a hosted server wants money first: no use to try again
  │   └─ UnknownModel      no such model there
@@ -42,6 +43,10 @@ class Refused(UpstreamError):
 
 
 class ContextTooLong(Refused):
+    pass
+
+
+class CannotCall(Refused):
     pass
 
 

@@ -15,6 +15,7 @@ import msgspec
 
 from adapters.errors import (
     Broken,
+    CannotCall,
     CannotSee,
     ContextTooLong,
     QuotaExhausted,
@@ -60,6 +61,13 @@ NO_EYES: Final = re.compile(
     re.IGNORECASE,
 )
 """With any status: llama-server says 500."""
+NO_TOOLS: Final = re.compile(
+    r"--enable-auto-tool-choice|--tool-call-parser"  # vLLM 0.32 without these flags
+    r"|does not support tools"  # Ollama
+    r"|requires? --jinja",  # llama-server without it
+    re.IGNORECASE,
+)
+"""With any status, too."""
 NO_MODEL: Final = re.compile(
     r"model [`'\"]?.*?[`'\"]? (?:does not exist|not found|is not found)|pinned to", re.IGNORECASE
 )
@@ -118,6 +126,8 @@ def failure_of_body(
         return ContextTooLong(message, status=status)
     if status >= 400 and NO_EYES.search(message):
         return CannotSee(message, status=status)
+    if status >= 400 and NO_TOOLS.search(message):
+        return CannotCall(message, status=status)
     if "insufficient_quota" in {kind, code}:
         return QuotaExhausted(message, status=status)
     if status in {429, 503} or code == "rate_limit_exceeded":

@@ -5,6 +5,7 @@ from typing import Final, Literal
 
 from adapters.errors import (
     Broken,
+    CannotCall,
     CannotSee,
     ContextTooLong,
     QuotaExhausted,
@@ -29,6 +30,7 @@ FAILURES: Final[Mapping[type[UpstreamError], tuple[Code, str]]] = {
     TimedOut: ("server_error", f"{SORRY} The model server did not answer in time."),
     RateLimited: ("rate_limit_exceeded", "Rate limit reached for {model}: the model server asks to try again later."),
     ContextTooLong: ("invalid_prompt", "The prompt is longer than the context of {model}. {said}"),
+    CannotCall: ("server_error", f"{SORRY} The model {{model}} cannot call tools as it is served: {{said}}"),
     CannotSee: (
         "invalid_prompt",
         "The model {model} cannot see images, and there is one in {images}. Choose a model that sees, or delete the "
@@ -60,6 +62,16 @@ def last_error(failure: UpstreamError, *, model: str, images: Sequence[str] = ()
 def internal_error() -> LastError:
     """A fault of ours; the log has the rest."""
     return LastError(code="server_error", message=SORRY)
+
+
+def endless_search() -> LastError:
+    return LastError(code="server_error", message=f"{SORRY} The model searched again and again, and did not answer.")
+
+
+def failed_search(failure: Exception) -> LastError:
+    """A vector store whose time is over is said in the words of the real service."""
+    words = f"{SORRY} The model server failed." if isinstance(failure, UpstreamError) else str(failure)
+    return LastError(code="server_error", message=words)
 
 
 def for_step(error: LastError) -> LastError:

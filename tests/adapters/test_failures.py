@@ -8,6 +8,7 @@ import pytest
 from adapters import errors
 from adapters.errors import (
     Broken,
+    CannotCall,
     CannotSee,
     ContextTooLong,
     RateLimited,
@@ -26,6 +27,8 @@ from .recordings import errors as recorded_errors
 KINDS: dict[tuple[str, str], type[UpstreamError]] = {
     ("vllm", "err_context"): ContextTooLong,
     ("vllm", "err_model"): UnknownModel,
+    ("vllm", "err_tools_auto_without_parser_flags"): CannotCall,
+    ("vllm", "err_tools_required_without_parser_flags"): CannotCall,
     ("vllm", "msg_image_on_text_model"): CannotSee,
     ("sglang", "err_context"): ContextTooLong,
     ("sglang", "msg_image_on_text_model"): CannotSee,
