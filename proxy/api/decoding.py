@@ -51,13 +51,16 @@ class QueryDecoder(Generic[T]):
     def __init__(self, expected: type[T]) -> None:
         self._expected = expected
         self._fields = {field.name: field for field in msgspec.structs.fields(expected)}
+        self._lists = {name for name, field in self._fields.items() if _is_list(field.type)}
         self._integers = {name for name, field in self._fields.items() if _is_integer(field.type)}
         self._misfit = Misfit(expected)
 
     def __call__(self, query: Iterable[tuple[str, str]]) -> T:
         given: dict[str, Any] = {}
         for name, value in query:
-            if value and name in self._fields:
+            if (one := name.partition("[")[0]) in self._lists:  # include, include[] or include[0]
+                given.setdefault(one, []).extend([value] if value else [])
+            elif value and name in self._fields:
                 given[name] = plain_value(value) if name in self._integers else value
             elif (pair := pair_of(name)) and pair[0] in self._fields:
                 entries = given.setdefault(pair[0], {})
@@ -86,6 +89,10 @@ _PAIR: Final = re.compile(r"(\w+)\[(.+)\]")
 
 def _is_integer(annotation: Any) -> bool:
     return annotation is int or (get_origin(annotation) is Annotated and get_args(annotation)[0] is int)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation) is list
 
 
 class Misfit:

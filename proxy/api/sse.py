@@ -30,8 +30,10 @@ def frame(event: Event) -> bytes:
     match event:
         case MessageDelta() | StepDelta() | StreamError():
             data = event
-        case MessageChanged(message=data) | StepChanged(step=data):
+        case MessageChanged(message=data):
             pass
+        case StepChanged():
+            data = event.shown
         case RunChanged(run=data) | RunCreated(run=data):
             pass
         case ThreadCreated(thread=data):

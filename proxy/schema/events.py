@@ -8,9 +8,9 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from proxy.schema.messages import Annotation, Message
+from proxy.schema.messages import Message
 from proxy.schema.runs import Run
-from proxy.schema.steps import RunStep
+from proxy.schema.steps import FileSearchCallDetails, RunStep, without_contents
 from proxy.schema.threads import Thread
 
 MESSAGE_DELTA = "thread.message.delta"
@@ -33,10 +33,12 @@ class RunChanged(Struct, frozen=True):
     """The run moved to the status it shows; the name follows from that."""
 
     run: Run
+    announced: bool = True
+    """False where the run stays as it is, and what is kept beside it is saved."""
 
     @property
-    def name(self) -> str:
-        return f"thread.run.{self.run.status.value}"
+    def name(self) -> str | None:
+        return f"thread.run.{self.run.status.value}" if self.announced else None
 
 
 class StepChanged(Struct, frozen=True):
@@ -45,6 +47,12 @@ class StepChanged(Struct, frozen=True):
     """None: saved, not announced."""
     reasoning: str | None = None
     """What the model thought before the step or in it: saved beside it and never announced. None changes nothing."""
+    with_contents: bool = False
+    """Whether the stream shows the contents of search results; they are saved in any case."""
+
+    @property
+    def shown(self) -> RunStep:
+        return self.step if self.with_contents else without_contents(self.step)
 
 
 class MessageChanged(Struct, frozen=True):
@@ -56,9 +64,25 @@ class MessageChanged(Struct, frozen=True):
 # thousands of them at once set off again and again, took a quarter of a token's time.
 
 
+class QuotedFile(Struct, frozen=True, kw_only=True, gc=False):
+    """The real service sent a `quote`, empty, in deltas and nowhere else."""
+
+    file_id: str
+    quote: str = ""
+
+
+class FileCitationDelta(Struct, frozen=True, kw_only=True, gc=False):
+    index: int
+    type: Literal["file_citation"] = "file_citation"
+    text: str
+    start_index: int
+    end_index: int
+    file_citation: QuotedFile
+
+
 class TextDelta(Struct, frozen=True, kw_only=True, gc=False):
     value: str | UnsetType = UNSET
-    annotations: list[Annotation] | UnsetType = UNSET
+    annotations: list[FileCitationDelta] | UnsetType = UNSET
 
 
 class TextDeltaPart(Struct, frozen=True, kw_only=True, gc=False):
@@ -100,9 +124,21 @@ class FunctionCallDelta(Struct, frozen=True, kw_only=True):
     function: FunctionDelta
 
 
+class FileSearchCallDelta(Struct, frozen=True, kw_only=True):
+    """The only one of its call: the queries were never shown, and results come with the completed step."""
+
+    index: int
+    id: str
+    type: Literal["file_search"] = "file_search"
+    file_search: FileSearchCallDetails
+
+
+CallDelta = FunctionCallDelta | FileSearchCallDelta
+
+
 class ToolCallsDelta(Struct, frozen=True, kw_only=True):
     type: Literal["tool_calls"] = "tool_calls"
-    tool_calls: list[FunctionCallDelta]
+    tool_calls: list[CallDelta]  # never decoded, so the two need no tag
 
 
 class StepDeltaDetails(Struct, frozen=True):

@@ -1,10 +1,13 @@
 """Run steps: the object and its details."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import replace
 
+from proxy.schema.pages import ListParams
 from proxy.schema.runs import LastError, Usage
+from proxy.schema.vector_stores import AttributeValue, TextPart
 
 StepStatus = Literal["in_progress", "cancelled", "failed", "completed", "expired"]
 
@@ -24,9 +27,25 @@ class CodeInterpreterCallDetails(_Answer, frozen=True, kw_only=True):
     outputs: list[dict[str, Any]] = []
 
 
+class SearchRanking(_Answer, frozen=True, kw_only=True):
+    """How a search ranked; without the `hybrid_search` that the tool has."""
+
+    ranker: str
+    score_threshold: float
+
+
+class FileSearchResult(_Answer, frozen=True, kw_only=True):
+    file_id: str
+    file_name: str
+    score: float
+    attributes: dict[str, AttributeValue]
+    content: list[TextPart] | UnsetType = UNSET
+    """Stored with every result, and shown to those who ask for it."""
+
+
 class FileSearchCallDetails(_Answer, frozen=True, kw_only=True):
-    ranking_options: dict[str, Any] | UnsetType = UNSET
-    results: list[dict[str, Any]] | UnsetType = UNSET
+    ranking_options: SearchRanking
+    results: list[FileSearchResult] = []
 
 
 class StepToolCall(_Answer, frozen=True, kw_only=True):
@@ -83,3 +102,45 @@ class StepReasoning(_Answer, frozen=True, kw_only=True):
     object: Literal["thread.run.step.reasoning"] = "thread.run.step.reasoning"
     step_id: str
     text: str | None
+
+
+def without_contents(step: RunStep) -> RunStep:
+    """The step as it is shown to those who did not ask for the contents of search results; itself if it has none."""
+    if not isinstance(step.step_details, ToolCallsDetails):
+        return step
+    calls = [_without_contents(call) for call in step.step_details.tool_calls]
+    if all(bare is call for bare, call in zip(calls, step.step_details.tool_calls, strict=True)):
+        return step
+    return replace(step, step_details=ToolCallsDetails(tool_calls=calls))
+
+
+def _without_contents(call: StepToolCall) -> StepToolCall:
+    search = call.file_search
+    if search is UNSET or all(result.content is UNSET for result in search.results):
+        return call
+    results = [replace(result, content=UNSET) for result in search.results]
+    return replace(call, file_search=replace(search, results=results))
+
+
+# What clients ask for
+
+CONTENTS: Final = "step_details.tool_calls[*].file_search.results[*].content"
+Included = Annotated[list[Literal["step_details.tool_calls[*].file_search.results[*].content"]], Meta(max_length=16)]
+
+
+class IncludeParams(Struct, frozen=True, kw_only=True):
+    """The query of what shows steps. `include[]` is how the official clients write it."""
+
+    include: Included = []
+
+    @property
+    def contents(self) -> bool:
+        return CONTENTS in self.include
+
+
+class ListStepsParams(ListParams, frozen=True, kw_only=True):
+    include: Included = []
+
+    @property
+    def contents(self) -> bool:
+        return CONTENTS in self.include

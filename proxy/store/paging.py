@@ -26,10 +26,11 @@ async def page(
     binds: Params,
     condition: str = "",
     beside: Mapping[str, str] | None = None,
+    doc: str = "doc",
 ) -> Page:
     """Page through the rows of `table` in `scope`, of which `condition` may leave out some.
 
-    `beside` is what stands in each object after its own keys: key -> column.
+    `beside` is what stands in each object after its own keys: key -> column. `doc` is the SQL of the object itself.
     A cursor must name a row in scope: an unknown, a foreign or a deleted one raises `NotFound` for `noun`.
     """
     backward = params.before is not None and params.after is None
@@ -47,7 +48,7 @@ async def page(
 
     rows = await db.all(
         f"""
-        SELECT {", ".join(["id", "doc", *(beside or {}).values()])}
+        SELECT {", ".join(["id", f"{doc} AS doc", *(beside or {}).values()])}
           FROM {table}
          WHERE {" AND ".join(filter(None, wanted))}
          ORDER BY created_at {direction}, seq {direction}

@@ -5,7 +5,7 @@ import pytest
 from proxy.errors import NotFound
 from proxy.operations.steps import get_run_step, get_run_step_reasoning, list_run_steps
 from proxy.operations.threads import create_thread
-from proxy.schema.pages import ListParams
+from proxy.schema.steps import ListStepsParams
 from proxy.schema.threads import CreateThread
 from proxy.services import Services
 from proxy.store import Connection
@@ -29,9 +29,9 @@ async def test_steps(services: Services):
 
     await services.store.write(save)
     given = {"services": services, "project": HOME, "thread_id": thread.id}
-    page = as_sent(await list_run_steps(**given, run_id=run.id, params=ListParams()))
+    page = as_sent(await list_run_steps(**given, run_id=run.id, params=ListStepsParams()))
     assert page["data"] == [as_sent(second), as_sent(first)]
-    assert as_sent(await list_run_steps(**given, run_id=other.id, params=ListParams())) == {
+    assert as_sent(await list_run_steps(**given, run_id=other.id, params=ListStepsParams())) == {
         "object": "list",
         "data": [],
         "first_id": None,
