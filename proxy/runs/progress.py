@@ -13,6 +13,16 @@ class RunProgress(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Tokens of those requests, summed."""
     open_step_usage: Usage | None = None
     """Tokens of the request whose tool calls wait for their outputs; its step shows them once it is completed."""
+    stores: tuple[str, ...] = ()
+    """The vector stores of the run's assistant, when it was created."""
+    thread_stores: tuple[str, ...] = ()
+    """Those of its thread, whose files it waits for."""
+    shows_contents: bool = False
+    """Whether its streams show the contents of search results."""
+    asked: dict[str, str] = {}
+    """The arguments of each search, by the id of its call: no step shows them."""
+    searches_first: bool = False
+    """Whether the model could not call tools, so that what it is told was searched for before it was asked."""
 
 
 _encode = msgspec.json.Encoder().encode
