@@ -71,6 +71,7 @@ TABLE = {
     "proxy.schema": Row(pure=True),
     "proxy.runs": Row(ours=("proxy.schema", "adapters.chat", "adapters.errors"), pure=True),
     "proxy.store": Row(ours=("proxy.schema", "proxy.errors", "proxy.clock")),
+    "proxy.tools": Row(ours=("proxy.retrieval", "proxy.schema", "proxy.store"), others=()),
     "proxy.engine": Row(
         ours=(
             "proxy.clock",
@@ -79,6 +80,7 @@ TABLE = {
             "proxy.schema",
             "proxy.store",
             "proxy.tasks",
+            "proxy.tools",
             "adapters.chat",
             "adapters.errors",
             "adapters.upstream",

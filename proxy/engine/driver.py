@@ -16,17 +16,19 @@ from msgspec.structs import replace
 
 from adapters import Route, Upstreams
 from adapters.chat import ChatRequest
-from adapters.errors import ContextTooLong, RateLimited, UpstreamError
+from adapters.errors import CannotCall, ContextTooLong, RateLimited, UpstreamError
 from proxy.clock import Clock
 from proxy.engine.broadcast import Broadcast
 from proxy.engine.history import Fitted, Material, fit, halved, load, remember
 from proxy.engine.images import read_images
 from proxy.engine.places import Places
 from proxy.engine.saving import Lost, apply, durable
+from proxy.engine.searching import search_all
 from proxy.engine.stored import open_turn
 from proxy.ids import new_id
 from proxy.runs import failures, prompt
 from proxy.runs.budgets import tokens_left
+from proxy.runs.citing import sources_of
 from proxy.runs.inputs import (
     Cancelled,
     Deferred,
@@ -35,18 +37,23 @@ from proxy.runs.inputs import (
     Input,
     OutOfTokens,
     Received,
+    Searched,
+    SearchesFirst,
     Started,
     TimedOut,
     TokenBudget,
 )
 from proxy.runs.lifecycle import is_terminal
+from proxy.runs.searching import MOST_ROUNDS, Offer, offer_of, rounds
 from proxy.runs.truncation import budget
 from proxy.runs.turn import Turn
 from proxy.schema.events import ErrorBody, Event, RunChanged, StreamError
 from proxy.schema.runs import LastError, Run, RunStatus
+from proxy.schema.tools import FunctionTool
 from proxy.store import Store, runs
 from proxy.store.blobs import Blobs
 from proxy.tasks import TaskGroup
+from proxy.tools.file_search import StoreExpired
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -85,10 +92,12 @@ class Prepared(Struct, frozen=True, kw_only=True):
     """A turn, and what its request is made of."""
 
     turn: Turn
+    route: Route
     material: Material
     fitted: Fitted
     images: Mapping[str, str]
     used_up: TokenBudget | None
+    search: Offer | None
 
     def request(self, model: str) -> ChatRequest:
         return prompt.build(
@@ -99,7 +108,14 @@ class Prepared(Struct, frozen=True, kw_only=True):
             own_messages=self.material.own_messages,
             images=self.images,
             max_tokens=self.fitted.answer_tokens,
+            progress=self.material.progress,
         )
+
+    @property
+    def can_search_first(self) -> bool:
+        """Whether a model that cannot call tools would lose nothing but file search, and has not begun to answer."""
+        functions = any(isinstance(tool, FunctionTool) for tool in self.material.run.tools)
+        return self.search is not None and not functions and not self.material.progress.searches_first
 
 
 class Drive:
@@ -111,6 +127,9 @@ class Drive:
         self.project = project
         self._seen = run.status
         self._turn: Turn | None = None
+        self._prepared: Prepared | None = None
+        self._goes_on = False
+        """Whether the next turn goes on with a run that is in progress: after a search."""
         self._stop: Stop | None = None
         self._heeded = False
         self._answered = False
@@ -152,8 +171,11 @@ class Drive:
 
     async def _play(self) -> None:
         try:
-            while (pause_seconds := await self._play_turn()) is not None:
-                await self._interruptibly(asyncio.sleep(pause_seconds))
+            while True:
+                if (pause_seconds := await self._play_turn()) is not None:
+                    await self._interruptibly(asyncio.sleep(pause_seconds))
+                elif not await self._search():
+                    return
         except Stopped as stopped:
             await self._end_by(stopped.reason)
 
@@ -184,11 +206,16 @@ class Drive:
         turn, used_up = prepared.turn, prepared.used_up
         if used_up is not None:
             now = self._now()
-            await self._emit([*turn.feed(Started(now)), *turn.feed(OutOfTokens(used_up, now))])
+            await self._emit([*self._started(turn, now), *turn.feed(OutOfTokens(used_up, now))])
             return None
         try:
             await self._converse(prepared, route)
         except UpstreamError as failure:
+            query = prompt.asked_last(stored.message for stored in prepared.fitted.kept)
+            if isinstance(failure, CannotCall) and prepared.can_search_first and query:
+                log.info("run %s: %s cannot call tools, files are searched first", self.run.id, self.run.model)
+                await self._emit(turn.feed(SearchesFirst(query, self._now())))
+                return None
             if isinstance(failure, RateLimited) and not self._answered:
                 self._deferred += 1
                 log.info("run %s waits, its model server is busy: %s", self.run.id, failure)
@@ -215,7 +242,8 @@ class Drive:
             return None
         if material.run.status is RunStatus.CANCELLING:
             raise Stopped(Stop.CANCEL)
-        if material.run.status is not RunStatus.QUEUED:
+        resumes = self._goes_on and material.run.status is RunStatus.IN_PROGRESS
+        if material.run.status is not RunStatus.QUEUED and not resumes:
             return None
         left = tokens_left(material.run, material.progress)
         room = budget(context, max_prompt_tokens=left.prompt, answer_tokens=left.completion, tools=tools)
@@ -226,15 +254,20 @@ class Drive:
         reading = read_images(self._parts.store, self._parts.blobs, material.project, kept, now=self._now())
         images = await self._interruptibly(reading)
         self.run, self._seen = material.run, material.run.status
-        self._turn = Turn(material.run, material.progress, new_id=new_id)
+        search = offer_of(material.run, material.progress)
+        sources = sources_of(material.steps, messages=len(kept))
+        self._turn = Turn(material.run, material.progress, new_id=new_id, search=search, sources=sources)
         self._answered = False
-        return Prepared(
+        self._prepared = Prepared(
             turn=self._turn,
+            route=route,
             material=material,
             fitted=fitted,
             images=images,
             used_up=left.used_up(fits=fitted.fits),
+            search=search,
         )
+        return self._prepared
 
     async def _converse(self, prepared: Prepared, route: Route) -> None:
         turn = prepared.turn
@@ -276,10 +309,42 @@ class Drive:
 
     async def _start(self, turn: Turn) -> Lost | None:
         try:
-            await self._emit(turn.feed(Started(self._now())))
+            await self._emit(self._started(turn, self._now()))
         except Lost as lost:
             return lost
         return None
+
+    @staticmethod
+    def _started(turn: Turn, at: int) -> list[Event]:
+        """Nothing where the run goes on after a search: it has started."""
+        return turn.feed(Started(at)) if turn.run.status is RunStatus.QUEUED else []
+
+    async def _search(self) -> bool:
+        """Do what the turn that ended wants searched; whether the run goes on with another turn then."""
+        turn, prepared = self._turn, self._prepared
+        if turn is None or not turn.searches or prepared is None or prepared.search is None:
+            return False
+        if rounds(prepared.material.steps) >= MOST_ROUNDS:
+            log.warning("run %s: its model searched %d times and does not answer", self.run.id, MOST_ROUNDS)
+            await self._emit(turn.feed(Failed(failures.endless_search(), self._now())))
+            return False
+        try:
+            searching = search_all(
+                self._parts.store,
+                prepared.search,
+                turn,
+                material=prepared.material,
+                route=prepared.route,
+                now=self._now(),
+            )
+            results = await self._interruptibly(searching)
+        except (StoreExpired, UpstreamError) as failure:
+            log.warning("run %s: its files could not be searched: %s", self.run.id, failure)
+            await self._emit(turn.feed(Failed(failures.failed_search(failure), self._now())))
+            return False
+        await self._emit(turn.feed(Searched(results, self._now())))
+        self._goes_on = turn.run.status is RunStatus.IN_PROGRESS
+        return self._goes_on
 
     # Ends that the model does not bring about
 

@@ -8,9 +8,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from adapters import Route
+from adapters.chat import encode_messages
 from proxy.runs import truncation
 from proxy.runs.progress import RunProgress, decode_progress
-from proxy.runs.prompt import text_of
+from proxy.runs.prompt import text_of, this_run
+from proxy.runs.searching import MOST_TOKENS, function_of, has_search, offer_of
 from proxy.runs.truncation import IMAGE_TOKENS, TEMPLATE_TOKENS, Weighed, choose, most_tokens
 from proxy.schema.messages import ImageFileContent, ImageURLContent, Message
 from proxy.schema.runs import Run
@@ -129,7 +131,8 @@ async def fit(material: Material, route: Route, *, budget: int | None, answer_to
         budget=None if budget is None else budget - fixed,
         reaches_start=material.reaches_start,
         slides=_slides(material.run),
-        lasts=budget == of_context,
+        # What was searched for is in the prompts of this run only, and may take half of them.
+        lasts=budget == of_context and not any(map(has_search, material.steps)),
     )
     used = fixed + sum(weight.tokens for weight in weights[: window.kept])
     if answer_tokens is not None and context is not None:
@@ -184,11 +187,31 @@ def _fixed_texts(material: Material) -> list[str]:
     if run.tools:
         # With a space after each colon and comma, as templates write it.
         texts.append(msgspec.json.format(msgspec.json.encode(run.tools), indent=0).decode())
+    offer = offer_of(run, material.progress)
+    if offer is not None:
+        texts.append(msgspec.json.encode(function_of(offer)).decode())
+        # As they are shown, because their steps hold more.
+        found = replace(material.progress, searches_first=False)
+        said = this_run(run, material.steps, material.own_messages, found)
+        return [*texts, *(encode_messages((message,)).decode() for message in said)]
     texts.extend(text_of(message) for message in material.own_messages.values())
     texts.extend(
         msgspec.json.encode(step.step_details).decode() for step in material.steps if step.type == "tool_calls"
     )
     return texts
+
+
+async def room_for_results(material: Material, route: Route, *, budget: int | None) -> int:
+    """Tokens of search results that the next prompt has room for, beside the newest message and what always stays.
+
+    Never more than half of the prompt: what the thread has said is worth something, too.
+    """
+    if budget is None or _most(material) + MOST_TOKENS <= budget // 2:
+        return MOST_TOKENS
+    counted, fixed = await _count(material, route)
+    newest = material.newest_first[:1]
+    newest_tokens = sum(_tokens(stored, counted) + _image_tokens(stored.message) for stored in newest)
+    return max(0, min(MOST_TOKENS, budget // 2, budget - fixed - newest_tokens - TEMPLATE_TOKENS))
 
 
 def _tokens(stored: StoredMessage, counted: Mapping[str, int]) -> int:

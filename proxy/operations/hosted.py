@@ -1,7 +1,7 @@
-"""Hosted tools that clients name and this version does not run: stored and echoed as ever, and not offered to a model.
+"""A hosted tool that clients name and this version does not run: stored and echoed as ever, and not offered to a model.
 
-Many clients name them always, and mean nothing by it; so that is said once in the log. A run that is made to use one
-is refused, as its answer could not be what was asked for.
+Many clients name it always, and mean nothing by it; so that is said once in the log. A run that is made to use it is
+refused, as its answer could not be what was asked for.
 """
 
 import logging
@@ -12,9 +12,6 @@ from proxy.errors import InvalidRequest
 from proxy.schema.tools import (
     CodeInterpreterChoice,
     CodeInterpreterTool,
-    FileSearchChoice,
-    FileSearchTool,
-    FunctionTool,
     Tool,
     ToolChoice,
 )
@@ -23,13 +20,9 @@ log = logging.getLogger(__name__)
 
 
 def note_hosted(tools: Iterable[object]) -> None:
-    """Say in the log what of these is not run, once for each tool and process."""
-    for tool in tools:
-        match tool:
-            case CodeInterpreterTool():
-                _note("code_interpreter")
-            case FileSearchTool():
-                _note("file_search")
+    """Say in the log what of these is not run, once for each process."""
+    if any(isinstance(tool, CodeInterpreterTool) for tool in tools):
+        _note("code_interpreter")
 
 
 @cache
@@ -42,17 +35,14 @@ def _note(name: str) -> None:
 
 
 def check_choice(choice: ToolChoice | None) -> None:
-    """Raises `InvalidRequest` for one that forces a hosted tool."""
-    match choice:
-        case CodeInterpreterChoice():
-            raise _refused("'tool_choice' forces the tool 'code_interpreter'")
-        case FileSearchChoice():
-            raise _refused("'tool_choice' forces the tool 'file_search'")
+    """Raises `InvalidRequest` for one that forces a hosted tool that is not run."""
+    if isinstance(choice, CodeInterpreterChoice):
+        raise _refused("'tool_choice' forces the tool 'code_interpreter'")
 
 
 def check_required(choice: ToolChoice, tools: Sequence[Tool]) -> None:
-    """Raises `InvalidRequest` where some tool is required, and all there are are hosted ones."""
-    if choice == "required" and tools and not any(isinstance(tool, FunctionTool) for tool in tools):
+    """Raises `InvalidRequest` where some tool is required, and all there is is not run."""
+    if choice == "required" and tools and all(isinstance(tool, CodeInterpreterTool) for tool in tools):
         raise _refused("'tool_choice' requires a tool, and the run has no other than hosted tools")
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from proxy.operations.active import cancel, stored_run, when_free
 from proxy.operations.hosted import check_choice, check_required, note_hosted
 from proxy.operations.messages import add_messages, new_message
 from proxy.operations.models import check_model
+from proxy.operations.searched_stores import searched_stores
 from proxy.operations.threads import new_thread, save_thread
 from proxy.operations.tool_resources import modified_resources
 from proxy.operations.tools import answered_tools
@@ -32,14 +34,23 @@ from proxy.schema.runs import (
     SubmitToolOutputsToRun,
     TruncationStrategy,
 )
+from proxy.schema.steps import IncludeParams
 from proxy.schema.tools import Tool, ToolResources
 from proxy.services import Services
 from proxy.store import assistants, messages, runs, steps, threads
 from proxy.store.database import Connection
 
+_BARE: Final = IncludeParams()
+
 
 async def create_run(
-    services: Services, *, project: str, thread_id: str, body: CreateRun, gone: asyncio.Future[None] | None = None
+    services: Services,
+    *,
+    project: str,
+    thread_id: str,
+    body: CreateRun,
+    params: IncludeParams = _BARE,
+    gone: asyncio.Future[None] | None = None,
 ) -> Run | Follower:
     check_id(body.assistant_id, "assistant_id")
     check_model(services, body.model)
@@ -61,7 +72,7 @@ async def create_run(
             refusal = f"Thread {thread_id} already has an active run {state.active_run}."
             raise ThreadIsBusy(refusal, run_id=state.active_run)
         await add_messages(db, project, thread_id, [replace(message, created_at=now) for message in given])
-        await _save_new_run(services, db, project, run)
+        await _save_new_run(services, db, project, run, assistant, shows_contents=params.contents)
         return [RunCreated(run), RunChanged(run)]
 
     async def begin() -> Run | Follower:
@@ -86,7 +97,7 @@ async def create_thread_and_run(services: Services, *, project: str, body: Creat
         assistant = await _assistant(db, project, body.assistant_id)
         run = _new_run(services, assistant, body, tools, thread_id=new.thread.id, at=now)
         thread = await save_thread(db, project, new)
-        await _save_new_run(services, db, project, run)
+        await _save_new_run(services, db, project, run, assistant)
         return [ThreadCreated(thread), RunCreated(run), RunChanged(run)]
 
     return await _begin(services, project, save, stream=body.stream)
@@ -235,18 +246,28 @@ def _new_run(
     )
 
 
-async def _save_new_run(services: Services, db: Connection, project: str, run: Run) -> None:
+async def _save_new_run(
+    services: Services,
+    db: Connection,
+    project: str,
+    run: Run,
+    assistant: Assistant,
+    *,
+    shows_contents: bool = False,
+) -> None:
     """The run, claimed by this process, and the thread's lock; in the transaction of whatever it is created with."""
     if not run.instructions and not await messages.has_user_message(db, run.thread_id):
         raise InvalidRequest(
             "Run creation requires a Thread with a user message or an assistant with instructions.",
             code="invalid_thread",
         )
+    stores = await searched_stores(db, project, run, assistant)
+    progress = RunProgress(stores=stores.of_assistant, thread_stores=stores.of_thread, shows_contents=shows_contents)
     await runs.insert_run(
         db,
         project,
         run,
-        progress=encode_progress(RunProgress()),
+        progress=encode_progress(progress),
         owner=services.engine.owner,
         lease_until=services.engine.lease_until(),
     )

@@ -34,7 +34,7 @@ def accept(
     )
     queued = replace(run, status=advance(run.status, Trigger.OUTPUTS_SUBMITTED), required_action=None)
     events: list[Event] = [
-        StepChanged(completed, "thread.run.step.completed"),
+        StepChanged(completed, "thread.run.step.completed", None, progress.shows_contents),
         RunChanged(queued),
     ]
     return events, replace(progress, open_step_usage=None)

@@ -4,13 +4,14 @@ Not a pausing generator: a run that waits for tool outputs outlives its process,
 run for every request. Inputs carry their own time.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Literal, assert_never
 
 from msgspec.structs import replace
 
-from adapters.chat import Chunk
+from adapters.chat import Chunk, ToolCallFragment
 from adapters.chat import Usage as ChunkUsage
+from proxy.runs.citing import Citer, Source
 from proxy.runs.draft import Draft
 from proxy.runs.failures import for_step
 from proxy.runs.inputs import (
@@ -21,17 +22,20 @@ from proxy.runs.inputs import (
     Input,
     OutOfTokens,
     Received,
+    Searched,
+    SearchesFirst,
     Started,
     TimedOut,
     TokenBudget,
 )
 from proxy.runs.lifecycle import Trigger, advance
 from proxy.runs.progress import RunProgress
-from proxy.runs.tool_calls import ToolCalls
+from proxy.runs.searching import Offer, arguments_for
+from proxy.runs.tool_calls import Results, ToolCalls
 from proxy.runs.usage import shown, total
 from proxy.schema.events import (
+    CallDelta,
     Event,
-    FunctionCallDelta,
     MessageChanged,
     RunChanged,
     StepChanged,
@@ -49,7 +53,8 @@ StepEnd = Literal["completed", "cancelled", "failed", "expired"]
 class Turn:
     """Feed it inputs, take its events. `run` and `progress` are as they stand after the last input.
 
-    A stored run that is only to be closed is given with what it left open.
+    A stored run that is only to be closed is given with what it left open. With `search`, the model may search files,
+    and cite what its earlier turns found: the `sources`.
     """
 
     def __init__(
@@ -60,6 +65,8 @@ class Turn:
         new_id: Callable[[str], str],
         open_step: RunStep | None = None,
         open_message: Message | None = None,
+        search: Offer | None = None,
+        sources: Sequence[Source] = (),
     ) -> None:
         self.run = run
         self.progress = progress
@@ -70,7 +77,11 @@ class Turn:
         self._blank: list[str] = []  # white space before the first word, held back: it may precede a tool call
         self._reasoned = False
         self._reasoning: list[str] = []  # until the step that is open, or opened next, is saved with it
-        self._calls = ToolCalls(lambda: new_id("call"), limit=None if run.parallel_tool_calls else 1)
+        self._search = search
+        self._citer = None if search is None else Citer(sources)
+        self._calls = ToolCalls(lambda: new_id("call"), limit=None if run.parallel_tool_calls else 1, search=search)
+        self.searches: Mapping[str, str] = {}
+        """The searches that wait for what comes of them: arguments, by the id of their call."""
         self._finish: str | None = None
         self._usage: ChunkUsage | None = None
 
@@ -85,6 +96,10 @@ class Turn:
                 yield self._move(replace(self.run, started_at=at), Trigger.STARTED)
             case Ended(at):
                 yield from self._end(at)
+            case SearchesFirst(query, at):
+                yield from self._search_first(query, at)
+            case Searched(results, at):
+                yield from self._receive_results(results, at)
             case OutOfTokens(reason, at):
                 yield self._close_incomplete(reason, at)
             case Deferred():
@@ -143,9 +158,9 @@ class Turn:
                 if self._reasoned:
                     text = text.lstrip()  # what follows `</think>` is the gap, not the answer
             draft = yield from self._open_message(at)
-        yield draft.say(text)
+        yield from draft.say(text)
 
-    def _step_delta(self, delta: FunctionCallDelta) -> StepDelta:
+    def _step_delta(self, delta: CallDelta) -> StepDelta:
         assert self._step is not None
         return StepDelta(id=self._step.id, delta=StepDeltaDetails(ToolCallsDelta(tool_calls=[delta])))
 
@@ -166,7 +181,7 @@ class Turn:
         )
         details = MessageCreationDetails(message_creation=MessageCreation(message_id=message.id))
         yield from self._open_step("message_creation", details, at)
-        self._draft = draft = Draft(message)
+        self._draft = draft = Draft(message, self._citer)
         yield MessageChanged(message, "thread.message.created")
         yield MessageChanged(message, "thread.message.in_progress")
         return draft
@@ -198,7 +213,7 @@ class Turn:
 
     def _close_message(self, at: int, reason: IncompleteReason | None = None) -> Iterator[Event]:
         if self._draft is not None:
-            yield self._draft.close(at, reason)
+            yield from self._draft.close(at, reason)
             self._draft = None
 
     def _close_step(
@@ -219,7 +234,7 @@ class Turn:
             case "expired":
                 step = replace(step, expired_at=at)
         self._step = None
-        yield StepChanged(step, f"thread.run.step.{status}", self._take_reasoning())
+        yield StepChanged(step, f"thread.run.step.{status}", self._take_reasoning(), self.progress.shows_contents)
 
     def _take_reasoning(self) -> str | None:
         reasoning = "".join(self._reasoning).strip()
@@ -259,8 +274,39 @@ class Turn:
         self._step = replace(self._step, step_details=details)
         # Saved with its calls; announced when their outputs complete it.
         yield StepChanged(self._step, None, self._take_reasoning())
+        self.searches = self._calls.searches()
+        if not self.searches:
+            yield self._wait_for_outputs()
+
+    def _wait_for_outputs(self) -> RunChanged:
         action = RequiredAction(submit_tool_outputs=SubmitToolOutputs(tool_calls=self._calls.for_run()))
-        yield self._move(replace(self.run, required_action=action), Trigger.TOOLS_CALLED)
+        return self._move(replace(self.run, required_action=action), Trigger.TOOLS_CALLED)
+
+    def _search_first(self, query: str, at: int) -> Iterator[Event]:
+        assert self._search is not None
+        yield from self._open_tool_step(at)
+        for delta in self._calls.add(ToolCallFragment(index=0, name=self._search.name, arguments=arguments_for(query))):
+            yield self._step_delta(delta)
+        self.progress = replace(self.progress, searches_first=True, open_step_usage=Usage())
+        self.searches = self._calls.searches()
+
+    def _receive_results(self, results: Results, at: int) -> Iterator[Event]:
+        """Where nothing else was called, the step is complete and the model has the word again: the run goes on."""
+        assert self._step is not None
+        self.progress = replace(self.progress, asked={**self.progress.asked, **self.searches})
+        self.searches = {}
+        details = ToolCallsDetails(tool_calls=self._calls.for_step(results))
+        if self._calls.for_run():
+            self._step = replace(self._step, step_details=details)
+            yield StepChanged(self._step, None)
+            yield self._wait_for_outputs()
+            return
+        usage = self.progress.open_step_usage
+        step = replace(self._step, status="completed", completed_at=at, usage=usage, step_details=details)
+        self._step = None
+        self.progress = replace(self.progress, open_step_usage=None)
+        yield StepChanged(step, "thread.run.step.completed", None, self.progress.shows_contents)
+        yield RunChanged(self.run, announced=False)
 
     def _end_cut_short(self, at: int) -> Iterator[Event]:
         usage = shown(self._usage)
@@ -284,7 +330,7 @@ class Turn:
         if self._draft is None:
             text = "" if self._reasoned else "".join(self._blank)
             draft = yield from self._open_message(at)
-            yield draft.say(text)
+            yield from draft.say(text)
 
     def _stop(self, reason: IncompleteReason, status: StepEnd, at: int, error: LastError | None) -> Iterator[Event]:
         """Close what is open, keeping what was said. Tokens of a request that did not end are not known."""
