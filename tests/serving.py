@@ -71,12 +71,19 @@ async def give_key(services: Services, project: str) -> str:
     return secret
 
 
-async def furnished(services: Services, project: str, *, files: Iterable[str] = (), stores: Iterable[str] = ()) -> None:
+async def furnished(
+    services: Services,
+    project: str,
+    *,
+    files: Iterable[str] = (),
+    stores: Iterable[str] = (),
+    filename: str = "notes.txt",
+) -> None:
     """Files, of which there is nothing but their rows, and vector stores, with these ids."""
 
     async def insert(db: Connection) -> None:
         for id in files:
-            await insert_file(db, project, a_file(id=id), sha256="0" * 64)
+            await insert_file(db, project, a_file(id=id, filename=filename), sha256="0" * 64)
         for id in stores:
             await insert_store(db, project, a_store(id=id))
 
