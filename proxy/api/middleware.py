@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+POLL_AFTER_MS: Final = 250
+"""How soon the official clients' poll helpers ask again. Untold, they take 1 s (Python) or 5 s (Node)."""
+
 _REQUEST_ID: Final = web.RequestKey("request_id", str)
 _STARTED: Final = web.RequestKey("started", float)
 
@@ -49,3 +52,5 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     response.headers["openai-version"] = "2020-10-01"
     response.headers["openai-organization"] = "understudy"
     response.headers["openai-processing-ms"] = str(int((time.perf_counter() - request[_STARTED]) * 1000))
+    if request.headers.get("X-Stainless-Poll-Helper") == "true":
+        response.headers["openai-poll-after-ms"] = str(POLL_AFTER_MS)

@@ -35,6 +35,13 @@ async def test_every_request_has_an_id_of_its_own(client: Client):
     assert len(ids) == 3
 
 
+async def test_poll_helpers_are_told_when_to_ask_again(client: Client):
+    async with client.get("/v1/assistants", headers={"X-Stainless-Poll-Helper": "true"}) as answer:
+        assert answer.headers["openai-poll-after-ms"] == "250"
+    async with client.get("/v1/assistants") as answer:
+        assert "openai-poll-after-ms" not in answer.headers
+
+
 class TestALimit:
     @pytest.fixture
     def settings(self) -> Settings:
