@@ -125,6 +125,10 @@ LIES: dict[str, tuple[str, str, Change]] = {
 }
 
 
+def content_of(entry: dict[str, Any]) -> Any:
+    return entry["response"]["content"]["text"]
+
+
 @pytest.mark.parametrize("lie", LIES)
 async def test_a_har_that_was_tampered_with_fails(lie: str, place: Path, tmp_path: Path, fresh: Target) -> None:
     har = json.loads((await once_recorded("har", place)).read_bytes())
@@ -144,7 +148,8 @@ async def test_a_har_that_was_tampered_with_fails(lie: str, place: Path, tmp_pat
     tampered.write_text(json.dumps(har))
     (recording,) = read(tampered)
     result = await replay(recording, fresh)
-    assert result.outcome == "failed"
+    told = (entry["request"]["url"], content_of(entry), [(asked.title, asked.answer) for asked in result.asked])
+    assert result.outcome == "failed", told
     assert [asked.title for asked in result.asked if asked.differences], "the difference belongs to a request"
 
 
