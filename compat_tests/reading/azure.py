@@ -7,7 +7,6 @@ A body is null, JSON, a text, a list of a text's lines, or base64 where its cont
 """
 
 import base64
-import binascii
 from typing import Any
 
 import msgspec
@@ -58,7 +57,7 @@ def _bytes(body: Any, content_type: str) -> bytes:
         case str() if kind and not (kind.startswith("text/") or "json" in kind or body.startswith("--")):
             try:
                 return base64.b64decode(body, validate=True)
-            except (binascii.Error, ValueError) as mistake:
+            except ValueError as mistake:
                 raise NotThatWay("broken base64 in a body") from mistake
         case str():
             return body.encode()

@@ -65,9 +65,10 @@ def moment(written: Any) -> float | None:
     for understand in (datetime.datetime.fromisoformat, email.utils.parsedate_to_datetime):
         try:
             found = understand(written)
-        except ValueError:
+            there = found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+            return there.astimezone(datetime.UTC).timestamp()  # of a day that is one there, too
+        except (ValueError, OverflowError):
             continue
-        return (found if found.tzinfo else found.replace(tzinfo=datetime.UTC)).timestamp()
     return None
 
 
@@ -75,7 +76,7 @@ def number(value: Any, what: str) -> int:
     """Raises `NotThatWay`."""
     try:
         return int(value)
-    except (TypeError, ValueError) as mistake:
+    except (TypeError, ValueError, OverflowError) as mistake:
         raise NotThatWay(f"{what} is no number") from mistake
 
 

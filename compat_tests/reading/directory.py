@@ -10,7 +10,6 @@ says that nothing was, `body_not_recorded` that its body was not, and `reconstru
 """
 
 import base64
-import binascii
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -90,7 +89,7 @@ def recording(parsed: Any, name: str, file: Path) -> Recording:
     for number, each in enumerate(scenario.exchanges, 1):
         try:
             exchanges.append(_exchange(each))
-        except (msgspec.ValidationError, binascii.Error) as mistake:
+        except ValueError as mistake:  # of msgspec or base64
             raise Unreadable(f"{file}: exchange {number}: {mistake}") from mistake
     path = scenario.source.path
     return Recording(

@@ -37,7 +37,7 @@ def _read(file: Path, name: str, group: str) -> Recording:
     match parsed:
         case {"exchanges": list()}:
             return directory.recording(parsed, (Path(group) / file.stem).as_posix(), file)
-        case {"interactions": list()} if parsed.get("version") not in {1, "1", None}:
+        case {"interactions": list()} if parsed.get("version", 1) not in (1, "1"):
             raise Unreadable(
                 f"{file}: a VCR cassette of version {str(parsed['version'])[:20]}, which is not known here"
             )
