@@ -23,6 +23,8 @@ FREE: Final = {"metadata", "attributes", "parameters", "schema", "filters"}
 """Objects whose keys are the client's: `thread_id` in there is no id."""
 SPOKEN: Final = {"thread.message.delta", "thread.run.step.delta", "thread.run.step"}
 """Objects that hold what the model said, whoever asked; messages do where a run made them."""
+SCORE: Final = "score"
+"""Of a search result, from 0 to 1: every search engine has its own. The order of the results is looked at."""
 NEVER_SPOKEN: Final = {"type", "object", "index", "status", "role", "name"}
 MASKED: Final = re.compile(
     r"(?<=API key provided: )\S+(?=\. )|[^\s']*\*{3,}[^\s.,']*|<[A-Z_]+>|\breq_[A-Za-z0-9]+"
@@ -61,6 +63,8 @@ class Values:
             case str(), str() if is_id_key(key):
                 if problem := self._ids.meet(theirs, ours):
                     yield Difference(path=path, expected="the same object as in the recording", got=problem)
+            case (int() | float(), int() | float()) if key == SCORE and not isinstance(ours, bool) and 0 <= ours <= 1:
+                pass
             case (int(), int()) if is_time(key) and not isinstance(theirs, bool) and not isinstance(ours, bool):
                 pass
             case (str(), str()) if in_error and key == "message":

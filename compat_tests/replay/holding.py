@@ -1,6 +1,7 @@
 """The scripted model server in the hands of a replay: it answers when the recording has got that far, not before."""
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
@@ -9,8 +10,10 @@ from msgspec.structs import replace
 
 from compat_tests.replay.model_script import Turn, total
 from compat_tests.scripted_upstream import Reply, ScriptedUpstream, Stream, error, text
+from compat_tests.scripted_upstream.replies import said
 
-HOSTED: Final = {"code_interpreter", "file_search"}
+HOSTED: Final = {"code_interpreter": {"code_interpreter", "python"}, "file_search": {"file_search"}}
+"""Tools that ran where the model did, and what a model may be offered in their place."""
 NOT_OFFERED: Final = "The tool that was used here is not offered."
 FULL: Final = {"error": {"message": "no room", "type": "server_overloaded", "param": None, "code": 429}}
 ASKED_SECONDS: Final = 3
@@ -81,13 +84,36 @@ def _next(held: Held, body: dict[str, Any]) -> Turn:
     turn = held.turns.popleft()
     offered = _offered(body)
     if all(not each.hosted or each.hosted in offered for each in (turn, *held.turns)):
-        return turn
+        return _called(turn, offered[turn.hosted], body) if turn.hosted else turn
     skipped = [turn]
     while held.turns:
         skipped.append(held.turns.popleft())
-    said = next((each for each in reversed(skipped) if not each.hosted), Turn(pieces=(NOT_OFFERED,)))
-    return replace(said, usage=total(each.usage for each in skipped))
+    last = next((each for each in reversed(skipped) if not each.hosted), Turn(pieces=(NOT_OFFERED,)))
+    return replace(last, usage=total(each.usage for each in skipped))
 
 
-def _offered(body: dict[str, Any]) -> set[str]:
-    return {tool.get("function", {}).get("name", "") for tool in body.get("tools") or []} & HOSTED
+def _offered(body: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The functions that stand for tools of the service."""
+    functions = [tool.get("function") or {} for tool in body.get("tools") or []]
+    return {tool: each for tool, names in HOSTED.items() for each in functions if each.get("name") in names}
+
+
+def _called(turn: Turn, function: dict[str, Any], body: dict[str, Any]) -> Turn:
+    """The calls, in the words of whoever offers the function. What was searched for was never shown."""
+    calls = []
+    for _, pieces in turn.calls:
+        arguments = _arguments("".join(pieces) or _question(body), function.get("parameters") or {})
+        calls.append((str(function["name"]), (json.dumps(arguments, ensure_ascii=False),)))
+    return replace(turn, calls=tuple(calls), finish="tool_calls")
+
+
+def _arguments(given: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    properties = parameters.get("properties") or {}
+    name = next(iter([*parameters.get("required", []), *properties]), "input")
+    is_list = properties.get(name, {}).get("type") == "array"
+    return {name: [given] if is_list else given}
+
+
+def _question(body: dict[str, Any]) -> str:
+    asked = [said(message) for message in body.get("messages") or [] if message.get("role") == "user"]
+    return asked[-1] if asked else "?"

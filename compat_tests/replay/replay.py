@@ -12,7 +12,7 @@ from compat_tests.client import NoAnswer
 from compat_tests.comparison.accepted import Accepted
 from compat_tests.comparison.compare import compare
 from compat_tests.comparison.context import Context
-from compat_tests.comparison.hosted import hosted_tools
+from compat_tests.comparison.hosted import hosted_tools, searched_files
 from compat_tests.comparison.ids import Ids
 from compat_tests.comparison.relations import Relations
 from compat_tests.comparison.shape import described
@@ -26,6 +26,7 @@ from compat_tests.replay.preexisting import OF_ACCOUNTS, preexisting
 from compat_tests.replay.running import Runs
 from compat_tests.replay.seeding import CannotSeed, Seeding
 from compat_tests.replay.timeline import error_in, objects_in
+from compat_tests.replay.uploads import is_known
 from compat_tests.result import Asked, Difference, Outcome, Result, outcome_of
 from compat_tests.target import Target
 
@@ -97,6 +98,7 @@ class _Walk:
 
     def _prepare(self) -> tuple[list[str], str]:
         """What to say of the result; and why it cannot be replayed, or nothing."""
+        as_read = self._recording.exchanges
         self._recording, unknown = answers_only.reconstructed(self._recording)
         here = [each for each in self._recording.exchanges if is_asked_here(each.request.path)]
         self._exchanges = tuple(each for each in here if each.answer.status < FAULT)
@@ -114,6 +116,8 @@ class _Walk:
             return notes, f"what was sent was not recorded, and cannot be told: {', '.join(unknown)}"
         if any(leg.ended_as == "expired" for leg in self._runs.legs):
             return notes, "a run in it expired, ten minutes after it was made"
+        if not all(is_known(each, as_read) for each in searched_files(each.answer for each in self._exchanges)):
+            return notes, "it searches files whose content nobody recorded"
         return notes, ""
 
     async def _walk(self) -> str:

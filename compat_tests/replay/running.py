@@ -1,6 +1,6 @@
 """The runs of a recording on a live server: each begins, is held and ends as and when it did."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 from compat_tests.comparison.ids import Ids
@@ -79,6 +79,8 @@ class Runs:
                 await self._resume(number, leg)
             elif leg.ends is not None and leg.starts < leg.ends <= place:
                 await self._end(number, leg, exchange)
+            if leg.starts == place and any(turn.hosted == "file_search" for turn in self._turns[number]):
+                await self._until_indexed()
         told = status_told(exchange.answer) if exchange.answer.status >= 400 else None
         if told is not None and told not in AT_REST and "run_id" in ids_in(exchange.request.path):
             run = ids_in(exchange.request.path)["run_id"]
@@ -146,11 +148,24 @@ class Runs:
             request = Request(method="GET", path=self._path(leg))
             await until_status(self._target.client, request, statuses, self.patience_seconds)
 
+    async def _until_indexed(self) -> None:
+        """What a search found had been read before."""
+        stores = {id for exchange in self._exchanges for kind, id in _named(exchange) if kind == "vs"}
+        for id in stores:
+            if (live := self._ids.live(id)) is not None:
+                request = Request(method="GET", path=f"/v1/vector_stores/{live}")
+                await until_status(self._target.client, request, {"completed", "expired"})
+
     def _path(self, leg: Leg) -> str:
         return str(self._ids.translate(f"/v1/threads/{leg.thread}/runs/{leg.run}"))
 
     def _first_shown(self, run: str) -> int:
         for place, exchange in enumerate(self._exchanges):
-            if any(("run", run) in references(each) for each in objects_in(exchange.answer)):
+            if ("run", run) in _named(exchange):
                 return place
         return BEFORE
+
+
+def _named(exchange: Exchange) -> Iterator[tuple[str, str]]:
+    for each in objects_in(exchange.answer):
+        yield from references(each)

@@ -55,8 +55,13 @@ def shows_filler(place: int, exchanges: Sequence[Exchange]) -> bool:
     request, answer = exchanges[place].request, exchanges[place].answer
     if answer.status != 200 or not asks(request, "GET", "/v1/files/{file_id}/content"):
         return False
-    made = [each for each in exchanges[:place] if _shows(each.answer, ids_in(request.path)["file_id"])]
-    return not made or made[0].request.body is UNRECORDED or FILLER_NOTE in (made[0].note or "")
+    return not is_known(ids_in(request.path)["file_id"], exchanges[:place])
+
+
+def is_known(file_id: str, exchanges: Sequence[Exchange]) -> bool:
+    """Whether the recording has what is in the file."""
+    made = next((each for each in exchanges if _shows(each.answer, file_id)), None)
+    return made is not None and isinstance(made.request.body, tuple) and FILLER_NOTE not in (made.note or "")
 
 
 def _shows(answer: Answer, file_id: str) -> bool:

@@ -68,6 +68,11 @@ def test_numbers_are_equal_as_json_has_them() -> None:
     assert differences(told(a_run()), told(a_run(temperature=1))) == []
 
 
+@pytest.mark.parametrize(("ours", "found"), [(0.41, []), (1, []), (1.5, ["body.score"]), (None, ["body.score"])])
+def test_how_well_a_result_fits_is_a_matter_of_the_search_engine(ours: Any, found: list[str]) -> None:
+    assert paths(told({"score": 0.75}), told({"score": ours})) == found
+
+
 def test_deep_inside() -> None:
     other = a_message()
     other["content"][0]["text"]["value"] = "Count the goats."
