@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from compat_tests.scripted_upstream import Call, Cut, Hang, Raw, Reply, Say, Step, Stream, error, never_answers
-from tests.streams.expected import LIFETIME, Frame, Story, usage
+from tests.shelves import file_id
+from tests.streams.expected import LIFETIME, SEARCH, Frame, Story, usage
 
 ROWS: Final = {
     "text",
@@ -23,7 +24,6 @@ ROWS: Final = {
 """The kinds of streams that the API has."""
 NOT_BUILT: Final = {
     "code interpreter": "the tool is stored and never offered to the model, so no step of it begins",
-    "file search": "the tool is stored and never offered to the model, so no step of it begins and nothing is cited",
 }
 
 SUBMITTED_AFTER: Final = 5
@@ -56,6 +56,8 @@ class Case:
     outputs: list[list[str]] = field(default_factory=list)
     """For each round of calls, in their order."""
     stop: Stop | None = None
+    files: dict[str, list[str]] = field(default_factory=dict)
+    """What the thread has for searches: passages by the name of their file."""
     full_disk: bool = False
     """Nothing can be saved once the model server has been asked."""
 
@@ -116,6 +118,11 @@ FOR_CALL: Final = usage(30, 5)
 FOR_TEXT: Final = usage(40, 7, cached=32)
 FOR_CALL_AND_TEXT: Final = usage(70, 12, cached=32)
 FOR_CALLS_AND_TEXT: Final = usage(60, 16, cached=48, reasoning=4)
+FOODS: Final = {"foods.txt": ["Filippa likes cake."], "größen.txt": ["Cake comes in three sizes."]}
+FOUND: Final = [(file_id(name), name) for name in FOODS]
+ASKS_FOR_CAKE: Final = Stream(
+    (Call(0, "file_search", ('{"quer', 'ies": ["Filippa', ' cake"]}')),), finish="tool_calls", usage=tokens(30, 5)
+)
 SORRY: Final = "Sorry, something went wrong."
 BROKEN_OFF: Final = {
     "code": "server_error",
@@ -224,6 +231,39 @@ CASES: Final[dict[str, Case]] = {
             " and sun.",
             used=FOR_CALLS_AND_TEXT,
         ),
+    ),
+    "a search and its citations": Case(
+        rows={"file search"},
+        body={"tools": [{"type": "file_search"}]},
+        files=FOODS,
+        replies=[ASKS_FOR_CAKE, says("Cake \U0001f370", " [", "[1", "]]", " of any", " size[[2]][[7]].", " [[1")],
+        story=begun(tools=[SEARCH])
+        .searches(*FOUND, used=FOR_CALL)
+        .cites(
+            "Cake \U0001f370",
+            " ",
+            ("【4:0†foods.txt】", FOUND[0][0]),
+            " of any",
+            " size",
+            ("【4:1†größen.txt】", FOUND[1][0]),
+            ".",
+            " ",
+        )
+        .message_completes()
+        .step_ends("completed", FOR_TEXT)
+        .ends("completed", usage=FOR_CALL_AND_TEXT),
+    ),
+    "a search that finds nothing, and an answer that is nothing but a citation": Case(
+        rows={"file search"},
+        body={"tools": [{"type": "file_search"}]},
+        files={"foods.txt": ["Odo likes soup."]},
+        replies=[ASKS_FOR_CAKE, says("【4:0†", "foods.txt】")],
+        story=begun(tools=[SEARCH])
+        .searches(used=FOR_CALL)
+        .says("")
+        .message_completes()
+        .step_ends("completed", FOR_TEXT)
+        .ends("completed", usage=FOR_CALL_AND_TEXT),
     ),
     "cancelled before a word": Case(
         rows={"cancelled"},

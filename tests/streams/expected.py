@@ -20,6 +20,10 @@ WEATHER: dict[str, Any] = {
         "strict": False,
     },
 }
+RANKING: dict[str, Any] = {"ranker": "default_2024_08_21", "score_threshold": 0.0}
+SEARCH: dict[str, Any] = {"type": "file_search", "file_search": {"ranking_options": {**RANKING, "hybrid_search": None}}}
+SCORE = 0.5
+"""Stands for any: how well a passage fits is the server's to say."""
 NO_RESOURCES: dict[str, Any] = {}
 TERMINAL = {"completed", "incomplete", "failed", "cancelled", "expired"}
 
@@ -157,6 +161,25 @@ class Story:
         self._message = {**self._message, "content": [{"type": "text", "text": text}]}
         return self
 
+    def cites(self, *pieces: str | tuple[str, str]) -> "Story":
+        """As `says`, with citations among the pieces: what they show, and the id of the file."""
+        self._message_begins()
+        value, annotations = "", []
+        for number, piece in enumerate(pieces):
+            shown = piece if isinstance(piece, str) else piece[0]
+            text: dict[str, Any] = {"value": shown} if number else {"value": shown, "annotations": []}
+            if isinstance(piece, tuple):
+                places = {"start_index": len(value), "end_index": len(value) + len(shown)}
+                citation = {"type": "file_citation", "text": shown, **places}
+                index = {"index": len(annotations)}
+                text["annotations"] = [{**index, **citation, "file_citation": {"file_id": piece[1], "quote": ""}}]
+                annotations.append({**citation, "file_citation": {"file_id": piece[1]}})
+            self._message_delta({"index": 0, "type": "text", "text": text})
+            value += shown
+        text = {"value": value, "annotations": annotations}
+        self._message = {**self._message, "content": [{"type": "text", "text": text}]}
+        return self
+
     def refuses(self, *pieces: str) -> "Story":
         self._message_begins()
         for piece in pieces:
@@ -217,6 +240,18 @@ class Story:
             called.append({"id": call_id, "type": "function", "function": function})
         self._step = {**self._step, "step_details": {"type": "tool_calls", "tool_calls": called}}
         return self
+
+    # Searches of files
+
+    def searches(self, *found: tuple[str, str], used: dict[str, Any]) -> "Story":
+        """A step of one search, from its beginning to its end: what is found is a file's id and its name."""
+        self._step_begins("tool_calls", [])
+        self._calls += 1
+        call = {"id": f"call_{self._calls}", "type": "file_search"}
+        self._step_delta({"index": 0, **call, "file_search": {"ranking_options": RANKING, "results": []}})
+        results = [{"file_id": id, "file_name": name, "score": SCORE, "attributes": {}} for id, name in found]
+        search = {**call, "file_search": {"ranking_options": RANKING, "results": results}}
+        return self.step_ends("completed", used, step_details={"type": "tool_calls", "tool_calls": [search]})
 
     def asks(self) -> "Story":
         """The run waits for outputs. The step is not announced again before it has them, and no usage is told."""

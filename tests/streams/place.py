@@ -15,9 +15,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from compat_tests.scripted_upstream import Cut, Reply, Stream, Wait, scripted_upstream
 from compat_tests.scripted_upstream.replies import Rule
 from proxy.api import http_face
+from proxy.api.authorization import ANONYMOUS_PROJECT
 from proxy.store import Store
 from proxy.store.database import DatabaseFailed
 from tests.engine.conftest import StandingClock, World, a_process, read
+from tests.shelves import a_shelf
 from tests.streams.cases import SUBMITTED_AFTER, Case, Stop
 from tests.streams.expected import LIFETIME, WEATHER, Frame
 
@@ -75,7 +77,10 @@ class Place:
         """Everything that a run of this case needs, created; the model server has its script."""
         tools = [{**WEATHER, "function": {k: v for k, v in WEATHER["function"].items() if k != "strict"}}]
         assistant = await self.ask("POST", "/assistants", {"model": "tiny", "tools": tools})
-        thread = {"messages": [{"role": "user", "content": "How is the weather?"}]}
+        thread: dict[str, Any] = {"messages": [{"role": "user", "content": "How is the weather?"}]}
+        if case.files:
+            shelf = await a_shelf(self.world.store, ANONYMOUS_PROJECT, case.files)
+            thread["tool_resources"] = {"file_search": {"vector_store_ids": [shelf]}}
         thread_id = None if case.creates_thread else (await self.ask("POST", "/threads", thread))["id"]
 
         def asked(reply: Reply) -> Rule:
@@ -200,10 +205,10 @@ def frames_in(data: bytes) -> list[Frame]:
 
 
 def unindexed(value: Any) -> Any:
-    """Without the indexes of deltas, which clients leave in what they put together."""
+    """Without the indexes and quotes of deltas, which clients leave in what they put together."""
     match value:
         case dict():
-            return {key: unindexed(each) for key, each in value.items() if key != "index"}
+            return {key: unindexed(each) for key, each in value.items() if key not in {"index", "quote"}}
         case list():
             return [unindexed(each) for each in value]
         case _:
@@ -211,10 +216,14 @@ def unindexed(value: Any) -> Any:
 
 
 def without_outputs(details: dict[str, Any]) -> Any:
-    """Clients do not look at the outputs that complete a step."""
+    """Clients do not look at the outputs and results that complete a step."""
     calls = details.get("tool_calls", [])
-    functions = [{**call, "function": {**call["function"], "output": None}} for call in calls]
-    return {**details, "tool_calls": functions} if calls else details
+    return {**details, "tool_calls": [_without_output(call) for call in calls]} if calls else details
+
+
+def _without_output(call: dict[str, Any]) -> dict[str, Any]:
+    key, nothing = ("results", []) if call["type"] == "file_search" else ("output", None)
+    return {**call, call["type"]: {**call[call["type"]], key: nothing}}
 
 
 @asynccontextmanager

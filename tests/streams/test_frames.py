@@ -6,23 +6,24 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from proxy.schema.events import FunctionCallDelta, ToolCallsDelta
+from proxy.schema.events import FileSearchCallDelta, FunctionCallDelta, ToolCallsDelta
 from tests.streams.cases import CASES, NOT_BUILT, ROWS
-from tests.streams.expected import Frame
+from tests.streams.expected import SCORE, Frame
 from tests.streams.place import Place
 
 AN_ID = re.compile(r"\b(asst|thread|run|step|msg|call)_[A-Za-z0-9]{24}\b")
+A_SCORE = re.compile(r'"score": 0\.\d+')
 
 
 def numbered(streams: list[list[Frame]]) -> list[list[Frame]]:
-    """Ids by their kind and the order in which they come up."""
+    """Ids by their kind and the order in which they come up, and one score for all."""
     seen: dict[str, dict[str, str]] = {}
 
     def number(found: re.Match[str]) -> str:
         kind = seen.setdefault(found[1], {})
         return kind.setdefault(found[0], f"{found[1]}_{len(kind) + 1}")
 
-    told: list[list[Frame]] = json.loads(AN_ID.sub(number, json.dumps(streams)))
+    told: list[list[Frame]] = json.loads(A_SCORE.sub(f'"score": {SCORE}', AN_ID.sub(number, json.dumps(streams))))
     return [[(name, data) for name, data in stream] for stream in told]
 
 
@@ -34,7 +35,8 @@ def test_every_kind_of_stream_has_a_case_or_a_reason() -> None:
 
 def test_what_is_not_built_is_not_there() -> None:
     """Once deltas can tell of other tools, their streams need cases."""
-    assert get_args(get_type_hints(ToolCallsDelta)["tool_calls"]) == (FunctionCallDelta,)
+    (delta,) = get_args(get_type_hints(ToolCallsDelta)["tool_calls"])
+    assert get_args(delta) == (FunctionCallDelta, FileSearchCallDelta)
 
 
 @pytest.mark.parametrize("name", CASES)
