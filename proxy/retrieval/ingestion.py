@@ -51,7 +51,9 @@ class Ingestion:
         self._active: dict[int, asyncio.Task[None]] = {}
         self._tasks = TaskGroup()
         self._woken = asyncio.Event()
-        self._ended = asyncio.Event()
+        self._news = asyncio.Event()
+        self.ended = 0
+        """How many readings have ended since the start, in whatever way."""
 
     async def start(self) -> None:
         if self._store.exclusive:
@@ -62,9 +64,13 @@ class Ingestion:
         """There may be something to read, or to sweep."""
         self._woken.set()
 
-    async def some_end(self) -> None:
-        """Wait until one more file has been read, or is not read after all."""
-        await self._ended.wait()
+    async def some_end(self, *, after: int) -> None:
+        """Wait until more readings have ended than so many.
+
+        Whoever waits for a file takes note of `ended`, looks at the file, and waits: so no end is missed.
+        """
+        while self.ended <= after:
+            await self._news.wait()
 
     async def aclose(self) -> None:
         """Stop at once: what is under way is read again after the next start."""
@@ -117,8 +123,9 @@ class Ingestion:
         finally:
             del self._active[entry.seq]
             self._woken.set()
-            self._ended.set()
-            self._ended.clear()
+            self.ended += 1
+            self._news.set()
+            self._news = asyncio.Event()
 
     async def _outcome(self, entry: StoredEntry) -> None:
         try:

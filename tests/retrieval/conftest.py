@@ -106,11 +106,13 @@ class Library:
     async def until(self, look: Callable[[], Awaitable[Any]]) -> Any:
         """What `look` gives as soon as it is not None; asked whenever some file has been read."""
         async with asyncio.timeout(SOON):
-            while (seen := await look()) is None:
+            while True:
+                ended = self.ingestion.ended
+                if (seen := await look()) is not None:
+                    return seen
                 with suppress(TimeoutError):
                     async with asyncio.timeout(0.05):  # the queue sweeps without saying so
-                        await self.ingestion.some_end()
-            return seen
+                        await self.ingestion.some_end(after=ended)
 
     async def search(self, *queries: str, **given: Any) -> list[Found]:
         asked: dict[str, Any] = {"limit": 10, "now": AT, **given}

