@@ -45,7 +45,8 @@ class Program:
         self._process.stdin.close()
         async with asyncio.timeout(PATIENCE_SECONDS):
             printed, said = await self._process.communicate()
-        assert (self._process.returncode, said.decode()) == (0, "")
+        assert self._process.returncode == 0, said.decode()
+        assert said.decode() == ""
         return printed.decode()
 
 
