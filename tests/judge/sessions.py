@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from compat_tests.comparison.accepted import Accepted, Row
 from compat_tests.comparison.context import Context
@@ -87,6 +87,7 @@ class Session:
         self._recording = recording
         self._fed = fed
         self._ids = Ids()
+        self._accepted = Accepted()
         known, _ = answers_only.reconstructed(recording)
         here = [each for each in known.exchanges if is_asked_here(each.request.path)]
         self._exchanges = [each for each in here if each.answer.status < FAULT]  # as replays number them
@@ -117,7 +118,21 @@ class Session:
         )
         fitting = [next((row.name for row in (*BY_CHANCE, *KNOWN) if row.fits(each, when)), None) for each in found]
         judged.known.update(name for name in fitting if name is not None)
-        return Accepted().judge([each for each, name in zip(found, fitting, strict=True) if name is None], when)
+        left = [each for each, name in zip(found, fitting, strict=True) if name is None]
+        return [judged for each in left if (judged := self._explained(each, when)) is not None]
+
+    def _explained(self, difference: Difference, when: Context) -> Difference | None:
+        """By the suite's own rows; None if it is a fact about the service. What is absent here may be null there."""
+        forms = [difference]
+        for side in ("expected", "got"):
+            forms += [structs.replace(each, **{side: "null"}) for each in forms if getattr(each, side) == "absent"]
+        for form in forms:
+            judged = self._accepted.judge([form], when)
+            if not judged:
+                return None
+            if judged[0].reason is not None:
+                return judged[0]
+        return difference
 
 
 class Court:
