@@ -171,7 +171,8 @@ def said(message: dict[str, Any]) -> str:
 def by_rule(body: dict[str, Any]) -> Stream:
     """Echo the last user message; call tools for `weather in X and Y`; answer after tool messages.
 
-    A tool message that speaks of `weather in X` makes another round. `break off` breaks the connection.
+    A tool message that speaks of `weather in X` makes another round. `break off` breaks the connection. `search for X`
+    calls whatever tool takes `queries`.
     """
     messages = body.get("messages") or []
     outputs: list[str] = []
@@ -189,6 +190,10 @@ def by_rule(body: dict[str, Any]) -> Stream:
     tools = [tool["function"] for tool in body.get("tools") or []]
     if isinstance(choice, dict):
         tools = [tool for tool in tools if tool["name"] == choice["function"]["name"]]
+    wanted = re.search(r"search for (\w+)", asked)
+    searches = [tool["name"] for tool in tools if "queries" in (tool.get("parameters") or {}).get("properties", {})]
+    if wanted and searches and choice != "none" and not outputs:
+        return tool_calls([(searches[0], {"queries": [wanted[1]]})])
     found = re.search(r"weather in (\w+)((?: and \w+)*)", asked)
     forced = choice != "auto" and not outputs
     if tools and choice != "none" and (found or forced):
