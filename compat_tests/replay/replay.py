@@ -80,6 +80,7 @@ class _Walk:
         except MISSHAPEN as problem:
             return "skipped", f"its answers are not those of this API ({type(problem).__name__}: {problem})"
         if obstacle:
+            self._runs.let_go()
             return "skipped", obstacle
         try:
             stopped = await self._walk()

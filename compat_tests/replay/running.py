@@ -30,12 +30,12 @@ class Runs:
         self._target = target
         self._ids = ids
         self._ask = ask
-        self._model = None if target.upstream is None else Model(target.upstream)
         self._held: dict[int, Held] = {}
         """By the leg's place in `legs`."""
         self._ended: set[int] = set()
         self.legs = legs_of(exchanges)
         self._turns = [turns_of(leg, self.legs, exchanges) for leg in self.legs]
+        self._model = None if target.upstream is None else Model(target.upstream)
         self.patience_seconds = PATIENCE_WITH_MODELS_SECONDS if target.upstream is None else PATIENCE_SECONDS
 
     @property

@@ -238,9 +238,12 @@ async def test_what_nobody_can_make_is_said(recorder: Recorder) -> None:
     ],
 )
 async def test_what_is_not_replayed(target: Target, exchanges: Any, known: Any, reason: str) -> None:
+    assert target.upstream is not None
+    target.upstream.script([])
     result = await replay(recording(*exchanges, **known), target)
     assert (result.outcome, result.asked) == ("skipped", ())
     assert reason in result.reason
+    assert target.upstream.unanswered == 0
 
 
 async def test_other_paths_and_faults_of_that_day_are_left_out(recorder: Recorder) -> None:
