@@ -170,8 +170,9 @@ def _doctor(arguments: argparse.Namespace) -> int:
 _NOT_RUN = """\
 Understudy itself
 
-hosted tools  no  code_interpreter and file_search are accepted and stored wherever clients send them, and not offered
-                  to the model: this version cannot run them. A run with a tool_choice that forces one is refused."""
+hosted tools  yes  file_search
+              no   code_interpreter is accepted and stored wherever clients send it, and not offered to the model: this
+                   version cannot run it. A run with a tool_choice that forces it is refused."""
 
 
 def _keys(arguments: argparse.Namespace) -> int:

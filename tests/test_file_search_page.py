@@ -1,0 +1,51 @@
+"""docs/file-search.md keeps its word: its example is searched and cited, and its limits are those of the code."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from proxy.runs import searching
+from proxy.tools.file_search import WAITING_SECONDS
+from tests.processes import ROOT, model_server, serving
+
+PAGE = (ROOT / "docs/file-search.md").read_text(encoding="utf-8")
+DEPRECATED = "ignore:(The Assistants API is deprecated in favor of the Responses API|deprecated)$:DeprecationWarning"
+
+
+@pytest.mark.filterwarnings(DEPRECATED)
+def test_the_example_is_searched_and_cited(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    with (
+        model_server() as upstream,
+        serving(tmp_path / "data", upstream) as server,
+        openai.OpenAI(base_url=f"{server.url}/v1", api_key="unused", max_retries=0) as client,
+    ):
+        names: dict[str, Any] = {"client": client}
+        exec(example, names)
+        message: Any = {"role": "user", "content": "Please search for office."}
+        run = client.beta.threads.create_and_run_poll(
+            assistant_id=names["assistant"].id, thread={"messages": [message]}, poll_interval_ms=20
+        )
+        assert run.status == "completed"
+        answer = client.beta.threads.messages.list(run.thread_id).data[0]
+        (part,) = answer.content
+        assert part.type == "text"
+        assert part.text.annotations[0].text == "【4:0†handbook.txt】"
+
+
+@pytest.mark.parametrize(
+    ("row", "limit"),
+    [
+        ("Results of a search", searching.DEFAULT_RESULTS),
+        ("Tokens of all results of a turn", f"{searching.MOST_TOKENS:,}"),
+        ("Queries of a search", searching.MOST_QUERIES),
+        ("Turns of a run that search", searching.MOST_ROUNDS),
+        ("Files that are still being read", int(WAITING_SECONDS)),
+    ],
+)
+def test_limits(row: str, limit: object) -> None:
+    (told,) = re.findall(rf"^\| {row} \| (.*) \|$", PAGE, re.MULTILINE)
+    assert re.search(rf"\b{limit}\b", told)
