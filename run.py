@@ -215,5 +215,18 @@ def _refuse(sentence: str) -> int:
     return 2
 
 
+def _with_what_make_installed(missing: ModuleNotFoundError) -> int:
+    """Go on in the Python that `make` has prepared: whoever says `python run.py` need not know that there is one."""
+    if missing.name is None or missing.name.partition(".")[0] in {"adapters", "compat_tests", "config", "proxy"}:
+        raise missing
+    prepared = str(Path(__file__).resolve().parent / ".venv" / "bin" / "python")
+    if sys.executable != prepared and os.access(prepared, os.X_OK):
+        os.execv(prepared, [prepared, *sys.argv])
+    return _refuse(f"the package {missing.name} is not installed; `make run` (or `make conformance`) installs it")
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except ModuleNotFoundError as missing:
+        sys.exit(_with_what_make_installed(missing))

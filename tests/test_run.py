@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -183,3 +184,21 @@ def test_doctor_where_nothing_answers() -> None:
     done = command("doctor", "--upstream", "http://127.0.0.1:9")
     assert done.returncode == 1
     assert "no model server answers here" in done.stdout
+
+
+def test_any_python_will_do_where_make_has_prepared_one(tmp_path: Path) -> None:
+    """`-S` is a Python without packages."""
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    shutil.copy(ROOT / "run.py", checkout)
+    for name in ("adapters", "config", "proxy"):
+        (checkout / name).symlink_to(ROOT / name)
+    bare = [sys.executable, "-S", "run.py", "keys", "list", "--data", str(tmp_path / "data")]
+
+    done = subprocess.run(bare, capture_output=True, text=True, check=False, cwd=checkout, env=PLAIN)
+    assert done.returncode == 2
+    assert re.fullmatch(r"understudy: the package \w+ is not installed; `make run` .+ installs it\n", done.stderr)
+
+    (checkout / ".venv").symlink_to(sys.prefix)
+    done = subprocess.run(bare, capture_output=True, text=True, check=False, cwd=checkout, env=PLAIN)
+    assert (done.returncode, done.stderr) == (0, f"understudy: no keys in {tmp_path / 'data'}\n")
