@@ -83,6 +83,7 @@ def ask(question: str, model: str, store_id: str) -> None:
         thread_id=thread.id, assistant_id=assistant.id, event_handler=Printer()
     ) as stream:
         run = stream.get_final_run()
+    client.beta.assistants.delete(assistant.id)  # its vector store goes as well
     if run.status != "completed":
         print(f"[{run.status}: {run.last_error.message if run.last_error else run.incomplete_details}]")
 

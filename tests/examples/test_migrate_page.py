@@ -36,7 +36,7 @@ async def test_openai_in_python(programs: Programs, upstream: ScriptedUpstream) 
 
 async def test_azure_in_python(programs: Programs, upstream: ScriptedUpstream) -> None:
     upstream.script([text("Hello.")])
-    assert await python(programs, blocks("python")[1]) == "my-deployment Hello.\n"
+    assert await python(programs, blocks("python")[1]) == "my-deployment completed\n"
 
 
 @pytest.mark.skipif(not HAS_NODE, reason=NO_NODE)
