@@ -55,7 +55,7 @@ def build(
     offer = offer_of(run, progress)
     said = [_said(message, urls) for message in history]
     if progress.searches_first:
-        said = _with_passages(said, list(_shown(steps, progress).values()))
+        said = _with_passages(said, list(_shown(run, steps, progress).values()))
     messages = (*_system(run), *said, *this_run(run, steps, own_messages, progress))
     tools = tuple(_function(tool) for tool in run.tools if isinstance(tool, FunctionTool))
     if offer is not None and not progress.searches_first and rounds(steps) < MOST_ROUNDS:
@@ -161,7 +161,7 @@ def this_run(
     run: Run, steps: Sequence[RunStep], own_messages: Mapping[str, Message], progress: RunProgress
 ) -> Iterator[chat.ChatMessage]:
     """This run's finished turns: what the model said, what it called, what came back, in the order of the calls."""
-    found = _shown(steps, progress)
+    found = _shown(run, steps, progress)
     search = search_name(run)
     said: str | None = None
     for step in steps:
@@ -184,10 +184,12 @@ def this_run(
         yield chat.AssistantMessage(content=said)
 
 
-def _shown(steps: Sequence[RunStep], progress: RunProgress) -> dict[str, str]:
+def _shown(run: Run, steps: Sequence[RunStep], progress: RunProgress) -> dict[str, str]:
     """What the model is shown of each search, by the id of its call."""
+    offer = offer_of(run, progress)
+    cites = offer is not None and offer.cites
     return {
-        call.id: shown(call.file_search.results, first=first, arguments=progress.asked.get(call.id, ""))
+        call.id: shown(call.file_search.results, first=first, arguments=progress.asked.get(call.id, ""), cites=cites)
         for call, first in numbered(steps)
         if call.file_search is not UNSET
     }

@@ -78,7 +78,7 @@ class Turn:
         self._reasoned = False
         self._reasoning: list[str] = []  # until the step that is open, or opened next, is saved with it
         self._search = search
-        self._citer = None if search is None else Citer(sources)
+        self._citer = Citer(sources) if search is not None and search.cites else None
         self._calls = ToolCalls(lambda: new_id("call"), limit=None if run.parallel_tool_calls else 1, search=search)
         self.searches: Mapping[str, str] = {}
         """The searches that wait for what comes of them: arguments, by the id of their call."""

@@ -23,6 +23,7 @@ from proxy.schema.tools import (
     FileSearchTool,
     Function,
     FunctionTool,
+    JSONObjectFormat,
     RankingOptions,
     ToolResources,
 )
@@ -395,6 +396,16 @@ async def test_old_citations_are_not_shown_to_the_model(world: World) -> None:
     await world.say(thread.id, "Really?")
     await world.until_rest(await world.run(thread))
     assert [each["content"] for each in world.upstream.requests[-1]["messages"]][1:] == ["Cake .", "Really?"]
+
+
+async def test_an_answer_in_json_is_left_as_it_is(world: World) -> None:
+    world.upstream.reply(tool_calls(SEARCH), text('{"cakes": [[1]]}'), text('{"cakes": [[1]]}'))
+    _, follower = await asked(world, response_format=JSONObjectFormat())
+    _, run = await played(world, follower)
+    (message,) = await world.messages(run)
+    assert text_of(message) == '{"cakes": [[1]]}'
+    assert "write its mark" not in tool_outputs(world)[0]
+    assert "[[1]] foods.txt" in tool_outputs(world)[0]
 
 
 async def test_a_store_that_expires_meanwhile(world: World, clock: StandingClock) -> None:
