@@ -152,5 +152,6 @@ async def _built_once(store: Store, route: Route, run_id: str) -> float:
     if fitted.window_start is not None or fitted.counted:
         await store.write(lambda db: remember(db, material, fitted))
     turn = Turn(material.run, material.progress, new_id=new_id)
-    Prepared(turn=turn, material=material, fitted=fitted, images={}, used_up=None).request(route.model)
+    prepared = Prepared(turn=turn, route=route, material=material, fitted=fitted, images={}, used_up=None, search=None)
+    prepared.request(route.model)
     return (time.perf_counter() - started) * 1000

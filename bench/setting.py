@@ -32,6 +32,10 @@ class Sizes(Struct, frozen=True, kw_only=True):
     creates: int = 3_000
     turns: int = 500
     file_megabytes: int = 512
+    ingests: int = 3
+    ingested_files: int = 20
+    searched_chunks: int = 100_000
+    searches: int = 200
     clients: tuple[int, ...] = (1, 16, 64)
 
 
@@ -50,6 +54,10 @@ TINY = Sizes(
     creates=6,
     turns=8,
     file_megabytes=2,
+    ingests=1,
+    ingested_files=1,
+    searched_chunks=50,
+    searches=3,
     clients=(1, 2),
 )
 """For a look at whether it works; the figures mean nothing."""

@@ -7,6 +7,7 @@ a search only adds up weights of words, which the database does, and nothing of 
 """
 
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -35,16 +36,15 @@ MOST_LOOKED_AT: Final = 60_000
 
 def index_words(store: int, terms: Sequence[str]) -> str:
     """What is indexed of a chunk with these terms, in the store with this key."""
+    counts = Counter(terms)
     long = _K1 * (1 - _B + _B * len(terms) / USUAL_LENGTH)
-    return " ".join(f"{store}x{_class_of(count, long)}{term}" for term, count in Counter(terms).items())
+    # A chunk has hundreds of terms, and few different numbers of them.
+    before = {count: f"{store}x{_class_of(count, long)}" for count in set(counts.values())}
+    return " ".join([before[count] + term for term, count in counts.items()])
 
 
 def _class_of(count: int, long: float) -> int:
-    saturated = count * (_K1 + 1) / (count + long)
-    for place, bound in enumerate(_BOUNDS):
-        if saturated < bound:
-            return place
-    return len(_BOUNDS)
+    return bisect_right(_BOUNDS, count * (_K1 + 1) / (count + long))
 
 
 def words_of(store: int, term: str) -> list[str]:

@@ -24,7 +24,8 @@ from proxy.store.chunks import NewChunk
 MOST_MEMORY: Final = 3 << 30
 """Of the whole process, where the system keeps it to that."""
 CHUNKS_AT_ONCE: Final = 32
-"""In one answer, which is written in one transaction: others wait for that as long as it takes."""
+CHARACTERS_AT_ONCE: Final = 100_000
+"""In one answer, about, which is written in one transaction: others wait for that as long as it takes."""
 _COURTESY: Final = 10
 """How much others go before it, when there are not cores for all."""
 
@@ -72,11 +73,13 @@ def _pieces(task: ReadFile) -> Iterator[Piece]:
         most_in_all=task.most_in_all,
     )
     ready: list[NewChunk] = []
+    characters = 0
     for chunk in chunks:
-        if len(ready) == CHUNKS_AT_ONCE:
+        if len(ready) == CHUNKS_AT_ONCE or characters > CHARACTERS_AT_ONCE:
             yield Piece(chunks=ready, is_last=False)
-            ready = []
+            ready, characters = [], 0
         ready.append(_indexed(chunk, task.store))
+        characters += len(chunk.text)
     yield Piece(chunks=ready, is_last=True)
 
 

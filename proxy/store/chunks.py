@@ -198,7 +198,9 @@ async def best_chunks(
     binds: dict[str, Value] = {"store": store, "limit": limit, "places": PLACES}
     chosen = ""
     if files is not None:
-        chosen = f"AND file IN ({', '.join(str(int(file)) for file in files)})"
+        # As JSON, because there may be more of them than a statement may have parameters, or characters.
+        chosen = "AND file IN (SELECT value FROM json_each(:files))"
+        binds["files"] = f"[{','.join(str(int(file)) for file in files)}]"
     having_term = []
     for n, (term, weight) in enumerate(weights.items()):
         having_term.append(

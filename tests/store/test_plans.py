@@ -1,5 +1,6 @@
 """Every list and every question that is asked often is served by an index, and no list is sorted."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -7,7 +8,22 @@ import pytest
 from proxy.schema.files import ListFilesParams
 from proxy.schema.pages import ListMessagesParams, ListParams, ListThreadsParams
 from proxy.schema.runs import RunStatus
-from proxy.store import Connection, Store, assistants, files, keys, messages, runs, steps, threads, uploads
+from proxy.schema.vector_stores import ListVectorStoreFilesParams
+from proxy.store import (
+    Connection,
+    Store,
+    assistants,
+    chunks,
+    files,
+    keys,
+    messages,
+    runs,
+    steps,
+    threads,
+    uploads,
+    vector_store_files,
+    vector_stores,
+)
 from proxy.store.database import Params, Row
 from tests.builders import a_run, an_assistant
 
@@ -65,8 +81,17 @@ async def test_lists_are_read_from_their_index(store: Store, params: ListParams)
         "files_listed (project=?)": lambda db: files.list_files(db, "p", all_files, now=1),
         "files_listed_by_purpose (project=? AND purpose=?)": lambda db: files.list_files(db, "p", some_files, now=1),
     }
+    in_store = ListVectorStoreFilesParams(order=params.order)
+    some = ListVectorStoreFilesParams(order=params.order, filter="failed")
+    listed = vector_store_files.list_entries
+    indexes |= {
+        "vector_stores_listed (project=?)": lambda db: vector_stores.list_stores(db, "p", params),
+        "vector_store_files_listed (store_id=?)": lambda db: listed(db, "p", "s", in_store),
+        "vector_store_files_listed_by_status (store_id=? AND status=?)": lambda db: listed(db, "p", "s", some),
+        "vector_store_files_of_batch (batch_id=?)": lambda db: listed(db, "p", "s", in_store, batch_id="b"),
+    }
     for index, question in indexes.items():
-        table = index.split("_")[0]
+        table = re.split("_(?:listed|of)", index)[0]
         assert await plans_of(store, question) == [f"SEARCH {table} USING INDEX {index}"]
     (plan,) = await plans_of(store, lambda db: threads.list_threads(db, "p", tagged))
     assert plan.startswith("SEARCH threads USING INDEX threads_listed (project=?); ")
@@ -134,6 +159,29 @@ async def test_the_questions_of_the_engine_have_their_indexes(store: Store) -> N
         "files": (
             lambda db: files.find_files(db, "p", ["f", "g"], now=1),
             [f"SEARCH files {by_id}_files_1 (id=?)"],
+        ),
+        "waiting files": (
+            lambda db: vector_store_files.entry_waits(db, 1),
+            ["SEARCH vector_store_files USING INTEGER PRIMARY KEY (rowid=?)"],
+        ),
+        "a file's stores": (
+            lambda db: vector_store_files.detach_everywhere(db, "p", "f"),
+            ["SEARCH vector_store_files USING INDEX vector_store_files_by_file (id=?)"],
+        ),
+        "stale stores": (
+            lambda db: vector_stores.store_expires(db, 1),
+            ["SEARCH vector_stores USING COVERING INDEX vector_stores_expiring (expires_at>? AND expires_at<?)"],
+        ),
+        "chunks of a store": (
+            lambda db: chunks.count_chunks(db, 1),
+            ["SEARCH chunk_sets USING COVERING INDEX chunk_sets_of_store (store=? AND file>?)"],
+        ),
+        "litter": (
+            lambda db: chunks.litter(db, 5),
+            [
+                "SEARCH chunk_sets USING INDEX chunk_sets_of_file (file=?); "
+                "SEARCH chunks USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"
+            ],
         ),
         "key": (lambda db: keys.find_keys_by_hint(db, "sk-"), ["SEARCH keys USING INDEX keys_hinted (hint=?)"]),
     }
