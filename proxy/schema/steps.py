@@ -38,7 +38,7 @@ class FileSearchResult(_Answer, frozen=True, kw_only=True):
     file_id: str
     file_name: str
     score: float
-    attributes: dict[str, AttributeValue]
+    attributes: dict[str, AttributeValue] = {}
     content: list[TextPart] | UnsetType = UNSET
     """Stored with every result, and shown to those who ask for it."""
 

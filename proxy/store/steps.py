@@ -2,6 +2,7 @@
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from proxy.schema.pages import ListParams, Page
 from proxy.schema.steps import RunStep, StepReasoning, without_contents
@@ -16,7 +17,12 @@ _SCOPE = "run_id = :run_id AND thread_id = :thread_id AND project = :project"
 
 
 async def save_step(db: Connection, project: str, step: RunStep, *, reasoning: str | None = None) -> bool:
-    """Insert a step, or replace it in its place; False if its run is gone. Without `reasoning`, what it has stays."""
+    """Insert a step, or replace it in its place; False if its run is gone. Without `reasoning`, what it has stays.
+
+    Whoever reads a finished step is not told when it would have expired, though its last event told it (recorded).
+    """
+    if step.status == "completed":
+        step = replace(step, expires_at=None)
     bare = without_contents(step)
     changed = await db.run(
         """

@@ -26,7 +26,7 @@ async def test_saving_inserts_and_then_replaces_in_place(store: Store, run: Run)
     first, second = (a_step(run_id=run.id, thread_id=run.thread_id) for _ in range(2))
     assert await store.write(lambda db: save_step(db, HOME, first))
     assert await store.write(lambda db: save_step(db, HOME, second))
-    done = changed(first, status="completed", completed_at=AT + 1)
+    done = changed(first, status="completed", completed_at=AT + 1, expires_at=None)
     assert await store.write(lambda db: save_step(db, HOME, done))
     assert await store.read(lambda db: steps_of_run(db, run.id)) == [done, second]
     page = await store.read(lambda db: list_steps(db, HOME, run.thread_id, run.id, ListParams()))
@@ -43,6 +43,15 @@ async def test_one_is_answered_only_in_its_thread_and_run(store: Store, run: Run
     assert await answer(run.thread_id, run.id) == Raw(msgspec.json.encode(step))
     assert await answer("thread_other", run.id) is None
     assert await answer(run.thread_id, "run_other") is None
+
+
+async def test_a_finished_step_tells_no_more_when_it_would_have_expired(store: Store, run: Run) -> None:
+    live = a_step(run_id=run.id, thread_id=run.thread_id)
+    assert live.expires_at is not None
+    for status, told in (("in_progress", live.expires_at), ("cancelled", live.expires_at), ("completed", None)):
+        await store.write(lambda db, status=status: save_step(db, HOME, changed(live, status=status)))
+        (stored,) = await store.read(lambda db: steps_of_run(db, run.id))
+        assert (stored.status, stored.expires_at) == (status, told)
 
 
 async def test_none_comes_into_a_run_that_is_not_there(store: Store, run: Run) -> None:
@@ -64,7 +73,7 @@ async def test_reasoning_stands_beside_the_step(store: Store, run: Run) -> None:
     assert await text() is None
     await store.write(lambda db: save_step(db, HOME, step, reasoning="Hm."))
     assert await text() == "Hm."
-    done = changed(step, status="completed", completed_at=AT + 1)
+    done = changed(step, status="completed", completed_at=AT + 1, expires_at=None)
     await store.write(lambda db: save_step(db, HOME, done))
     assert await text() == "Hm."
     assert await store.read(lambda db: step_json(db, HOME, run.thread_id, run.id, step.id)) == Raw(

@@ -190,6 +190,11 @@ class Stored:
     messages: list[dict[str, Any]]
 
 
+def as_read(step: dict[str, Any]) -> dict[str, Any]:
+    """A step of a stream, as whoever reads it later is shown it: without the time at which it would have expired."""
+    return step | {"expires_at": None} if step["status"] == "completed" else step
+
+
 def frames_in(data: bytes) -> list[Frame]:
     """The frames before `done`, each of an event line, a data line and a blank one, and nothing else."""
     assert data.endswith(DONE)

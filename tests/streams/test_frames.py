@@ -9,7 +9,7 @@ import pytest
 from proxy.schema.events import FileSearchCallDelta, FunctionCallDelta, ToolCallsDelta
 from tests.streams.cases import CASES, NOT_BUILT, ROWS
 from tests.streams.expected import SCORE, Frame
-from tests.streams.place import Place
+from tests.streams.place import Place, as_read
 
 AN_ID = re.compile(r"\b(asst|thread|run|step|msg|call)_[A-Za-z0-9]{24}\b")
 A_SCORE = re.compile(r'"score": 0\.\d+')
@@ -61,6 +61,6 @@ async def test_what_was_said_is_there(place: Place, name: str) -> None:
     last = {data["id"]: data for event, data in frames if not event.endswith(".delta")}
     stored = await place.get(frames[-1][1])
     assert stored.run == frames[-1][1]
-    assert stored.steps == [data for data in last.values() if data["object"] == "thread.run.step"]
+    assert stored.steps == [as_read(data) for data in last.values() if data["object"] == "thread.run.step"]
     assert stored.messages == [data for data in last.values() if data["object"] == "thread.message"]
     await place.is_free(stored.run["thread_id"])

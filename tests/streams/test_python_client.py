@@ -16,7 +16,7 @@ from openai.types.beta import AssistantStreamEvent
 
 from tests.sdk.clients import Api, client
 from tests.streams.cases import CASES
-from tests.streams.place import Place, Plan, Seen, unindexed, without_outputs
+from tests.streams.place import Place, Plan, Seen, as_read, unindexed, without_outputs
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:(The Assistants API is deprecated in favor of the Responses API|deprecated)$:DeprecationWarning"
@@ -125,7 +125,7 @@ async def test_the_handler(place: Place, name: str, colour: str) -> None:
     stored = await place.get({"id": run.id, "thread_id": run.thread_id})
     assert run.to_dict() == stored.run
     assert [message.to_dict() for each in heard for message in each.messages] == stored.messages
-    assert [step.to_dict() for each in heard for step in each.steps_done] == stored.steps
+    assert [as_read(step.to_dict()) for each in heard for step in each.steps_done] == stored.steps
     made = {step.id: step for each in heard for step in each.steps}
     assert list(made) == [step["id"] for step in stored.steps]
     for step, there in zip(made.values(), stored.steps, strict=True):
