@@ -1,5 +1,6 @@
 """docs/migrate.md, followed literally: its programs and commands against a server, as a new user's."""
 
+import asyncio
 import json
 import re
 import shlex
@@ -11,6 +12,7 @@ import pytest
 from compat_tests.cli import arguments_of
 from compat_tests.scripted_upstream import ScriptedUpstream, text
 from tests.examples.programs import HAS_NODE, NO_NODE, NODE, PACKAGES, Programs
+from tests.examples.test_move import MOVES
 from tests.processes import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -22,25 +24,24 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-async def python(programs: Programs, block: str) -> str:
-    """What a program of the page prints. Its server is the tests', whose key is asked for."""
-    there = block.replace("http://127.0.0.1:8020", programs.environment["SERVER"])
-    keyed = there.replace('"unused"', json.dumps(programs.environment["OPENAI_API_KEY"]))
-    return await programs.output(sys.executable, "-c", keyed, PYTHONWARNINGS="ignore::DeprecationWarning")
+async def test_the_programs(programs: Programs, upstream: ScriptedUpstream, tmp_path: Path) -> None:
+    """At the same time, as each takes a second to begin."""
 
+    async def python(block: str) -> str:
+        there = block.replace("http://127.0.0.1:8020", programs.environment["SERVER"])
+        keyed = there.replace('"unused"', json.dumps(programs.environment["OPENAI_API_KEY"]))
+        return await programs.output(sys.executable, "-c", keyed, PYTHONWARNINGS="ignore::DeprecationWarning")
 
-async def test_openai_in_python(programs: Programs, upstream: ScriptedUpstream) -> None:
-    upstream.script([text("Here I am.")])
-    assert await python(programs, blocks("python")[0]) == "completed Here I am.\n"
-
-
-async def test_azure_in_python(programs: Programs, upstream: ScriptedUpstream) -> None:
-    upstream.script([text("Hello.")])
-    assert await python(programs, blocks("python")[1]) == "my-deployment completed\n"
+    upstream.script([text("Here I am."), text("Here I am.")])
+    openai, azure = blocks("python")
+    assert await asyncio.gather(python(openai), python(azure)) == [
+        "completed Here I am.\n",
+        "my-deployment completed\n",
+    ]
 
 
 @pytest.mark.skipif(not HAS_NODE, reason=NO_NODE)
-async def test_openai_in_node(programs: Programs, upstream: ScriptedUpstream, tmp_path: Path) -> None:
+async def test_the_program_in_node(programs: Programs, upstream: ScriptedUpstream, tmp_path: Path) -> None:
     (block,) = blocks("js")
     (tmp_path / "try.mjs").write_text(block, encoding="utf-8")
     (tmp_path / "node_modules").symlink_to(PACKAGES)
@@ -49,21 +50,18 @@ async def test_openai_in_node(programs: Programs, upstream: ScriptedUpstream, tm
 
 
 async def test_the_commands(programs: Programs, tmp_path: Path) -> None:
-    """All of them, in one shell, in their order; what `make` is asked for is looked at, and not done."""
-    for name in ("run.py", "examples"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    thread = {"id": "thread_old", "messages": [{"created_at": 1, "role": "user", "content": []}]}
-    (tmp_path / "export.json").write_text(json.dumps({"assistants": [], "threads": [thread]}))
+    """In one shell, in their order. What `make` is asked for is looked at, and not done; moving is another test's."""
+    (tmp_path / "run.py").symlink_to(ROOT / "run.py")
     key = programs.environment["OPENAI_API_KEY"]
     commands = "".join(blocks("sh")).replace("http://127.0.0.1:8020", programs.environment["SERVER"])
-    given = 'set -e; make() { printf "make %s\\n" "$@"; }; python() { "$PYTHON" "$@" 2>&1; }\n'
+    lines = [line for line in commands.splitlines(keepends=True) if line not in MOVES]
     printed = await programs.output(
         "sh",
         "-c",
-        given + commands.replace("=unused", f"={key}"),
+        'set -e; make() { printf "make %s\\n" "$@"; }; python() { "$PYTHON" "$@" 2>&1; }\n'
+        + "".join(lines).replace("=unused", f"={key}"),
         directory=tmp_path,
         PYTHON=sys.executable,
-        PYTHONWARNINGS="ignore",
         UNDERSTUDY_DATA=str(tmp_path / "data"),
     )
     run, made, rest = printed.split("\n", 2)
@@ -75,6 +73,3 @@ async def test_the_commands(programs: Programs, tmp_path: Path) -> None:
     assert "for project support" in said
     assert target == "make conformance"
     assert arguments_of(shlex.split(arguments.removeprefix("make ARGS="))).cassette
-    old, new = (tmp_path / "ids.tsv").read_text().split()
-    assert old == "thread_old"
-    assert new in {each["id"] for each in json.loads((tmp_path / "export.json").read_text())["threads"]}

@@ -1,6 +1,7 @@
 """examples/move.py: what an export has is made anew once, in its order, and comes back the same from an export."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,13 @@ import pytest
 from openai import AsyncOpenAI
 
 from tests.examples.programs import Programs
+from tests.processes import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PAGE = (ROOT / "docs/migrate.md").read_text(encoding="utf-8")
+MOVES = re.findall(r"^python examples/move.py .*\n", PAGE, re.MULTILINE)
+"""The commands of the guide: there, and back."""
 
 SEARCH = {"type": "file_search", "file_search": {"ranking_options": {"ranker": "auto", "score_threshold": 0.5}}}
 ASSISTANT: dict[str, Any] = {
@@ -74,10 +80,10 @@ def export() -> dict[str, Any]:
     return {"assistants": [ASSISTANT], "threads": [thread, thread | {"id": "thread_done"}]}
 
 
-async def imported(programs: Programs, *files: Path) -> str:
-    """Runs the import; what it says of what it leaves out."""
-    command = '"$PYTHON" examples/move.py import "$@" 2>&1'
-    return await programs.output("sh", "-c", command, "sh", *files, PYTHON=sys.executable)
+async def moved(programs: Programs, command: str, directory: Path) -> str:
+    """Runs a command of the guide; what it says of what it leaves out."""
+    python = 'python() { "$PYTHON" "$@" 2>&3; }; exec 3>&1\n'
+    return await programs.output("sh", "-c", python + command, directory=directory, PYTHON=sys.executable)
 
 
 async def test_there_and_back(programs: Programs, tmp_path: Path) -> None:
@@ -86,25 +92,28 @@ async def test_there_and_back(programs: Programs, tmp_path: Path) -> None:
     ) as client:
         store = await client.vector_stores.create()
         image = await client.files.create(file=("a.png", b"\x89PNG"), purpose="vision")
-    given, ids = tmp_path / "export.json", tmp_path / "ids.tsv"
-    given.write_text(json.dumps(export()))
+    file, ids = tmp_path / "export.json", tmp_path / "ids.tsv"
+    file.write_text(json.dumps(export()))
     done = f"vs_old\t{store.id}\nfile-old\t{image.id}\nthread_done\tthread_new\n"
     ids.write_text(done)
 
-    assert await imported(programs, given, ids) == f"left out, because {ids} does not have it: file-gone\n"
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    there, back = MOVES
+    assert await moved(programs, there, tmp_path) == "left out, because ids.tsv does not have it: file-gone\n"
     assert ids.read_text().startswith(done)
     new = dict(line.split("\t") for line in ids.read_text().splitlines())
     assert list(new) == ["vs_old", "file-old", "thread_done", "asst_old", "thread_old"]
 
-    back = json.loads(await programs.example("move.py", "export"))
-    (assistant,) = (each for each in back["assistants"] if each["id"] == new["asst_old"])
+    assert await moved(programs, back, tmp_path) == ""
+    exported = json.loads(file.read_text())
+    (assistant,) = (each for each in exported["assistants"] if each["id"] == new["asst_old"])
     kept = {"name", "model", "instructions", "metadata", "top_p", "temperature", "response_format"}
     assert {key: assistant[key] for key in kept} == {key: ASSISTANT[key] for key in kept}
     assert assistant["tool_resources"] == {"file_search": {"vector_store_ids": [store.id]}}
     assert assistant["tools"][0]["file_search"]["ranking_options"]["score_threshold"] == 0.5
     assert assistant["tools"][1]["function"]["name"] == "look_up"
 
-    (thread,) = (each for each in back["threads"] if each["metadata"] == {"customer": "17"})
+    (thread,) = (each for each in exported["threads"] if each["metadata"] == {"customer": "17"})
     assert thread["id"] == new["thread_old"]
     assert [(each["role"], each["content"], each["metadata"]) for each in thread["messages"]] == [
         ("user", SAID[0][1], {"number": "0"}),
