@@ -31,14 +31,15 @@ class Held:
         """It may answer."""
         self.has_room = asyncio.Event()
         """It takes requests; until then the run waits in its queue."""
+        self.taken = asyncio.Event()
+        """It has taken one: the run has begun, and is not put back any more."""
 
     async def was_asked(self) -> None:
         """Whatever becomes of it, its place in the order of requests is settled then."""
-        try:
-            async with asyncio.timeout(ASKED_SECONDS):
-                await self.asked.wait()
-        except TimeoutError:
-            pass
+        await _patiently(self.asked)
+
+    async def was_taken(self) -> None:
+        await _patiently(self.taken)
 
 
 class Model:
@@ -75,8 +76,17 @@ class Model:
         held.asked.set()
         if not held.has_room.is_set():
             return error(429, FULL, retry_after="0")
+        held.taken.set()
         reply = _next(held, body).reply()
         return reply.waiting(held.speaks, after=0) if isinstance(reply, Stream) else reply
+
+
+async def _patiently(event: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(ASKED_SECONDS):
+            await event.wait()
+    except TimeoutError:
+        pass
 
 
 def _next(held: Held, body: dict[str, Any]) -> Turn:

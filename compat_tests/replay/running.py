@@ -115,6 +115,7 @@ class Runs:
     async def _make_room(self, leg: Leg, held: Held) -> None:
         if not held.has_room.is_set():
             held.has_room.set()
+            await held.was_taken()
             await self._until(leg, {"in_progress", *AT_REST})
 
     async def _end(self, number: int, leg: Leg, exchange: Exchange | None) -> None:
