@@ -14,6 +14,7 @@ from pathlib import Path
 from aiohttp import web
 
 from adapters import open_upstreams
+from adapters.embedding import open_embedder
 from adapters.errors import UpstreamError
 from config.settings import Settings
 from proxy import VERSION
@@ -56,9 +57,20 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             await sweep_blobs(store, blobs)
         upstreams = await open_upstreams(settings)
         opened.push_async_callback(upstreams.aclose)
-        engine = Engine(store=store, blobs=blobs, upstreams=upstreams, clock=clock, settings=settings.runs, frame=frame)
+        embedder = open_embedder(settings.retrieval, settings.upstreams)
+        if embedder is not None:
+            opened.push_async_callback(embedder.aclose)
+        engine = Engine(
+            store=store,
+            blobs=blobs,
+            upstreams=upstreams,
+            clock=clock,
+            settings=settings.runs,
+            frame=frame,
+            embedder=embedder,
+        )
         opened.push_async_callback(engine.aclose, patience_seconds=settings.server.shutdown_seconds)
-        ingestion = Ingestion(store=store, blobs=blobs, clock=clock, settings=settings.retrieval)
+        ingestion = Ingestion(store=store, blobs=blobs, clock=clock, settings=settings.retrieval, embedder=embedder)
         services = Services(
             settings=settings,
             clock=clock,
@@ -67,6 +79,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             upstreams=upstreams,
             engine=engine,
             ingestion=ingestion,
+            embedder=embedder,
         )
         await engine.start()
         sweeping = TaskGroup()
@@ -99,6 +112,7 @@ async def _serve(settings: Settings) -> int:
             shown = f"[{address[0]}]" if ":" in address[0] else address[0]
             log.info("Understudy %s, data in %s", VERSION, services.store.directory)
             log.info("%s", services.upstreams.found)
+            log.info("%s", _how_files_are_found(services))
             log.info(
                 "listening on http://%s:%d (base URL for clients: http://%s:%d/v1)",
                 shown,
@@ -114,6 +128,12 @@ async def _serve(settings: Settings) -> int:
         finally:
             await runner.cleanup()
     return 0
+
+
+def _how_files_are_found(services: Services) -> str:
+    if services.embedder is None:
+        return "files are searched by words only: retrieval.embeddings_model would find them by meaning as well"
+    return f"files are searched by words, and by meaning with {services.embedder.model} at {services.embedder.url}"
 
 
 def _told_to_stop() -> asyncio.Event:

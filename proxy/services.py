@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from adapters import Upstreams
+from adapters.embedding import Embedder
 from config.settings import Settings
 from proxy.clock import Clock
 from proxy.engine import Engine
@@ -19,3 +20,5 @@ class Services(Struct, frozen=True, kw_only=True):
     upstreams: Upstreams
     engine: Engine
     ingestion: Ingestion
+    embedder: Embedder | None = None
+    """None where files are searched by words only."""

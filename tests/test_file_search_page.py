@@ -4,9 +4,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import openai
 import pytest
 
+from config.settings import RetrievalSettings
+from proxy.retrieval.vectors import MOST_CHUNKS
 from proxy.runs import searching
 from proxy.tools.file_search import WAITING_SECONDS
 from tests.processes import ROOT, model_server, serving
@@ -49,3 +52,10 @@ def test_the_example_is_searched_and_cited(tmp_path: Path) -> None:
 def test_limits(row: str, limit: object) -> None:
     (told,) = re.findall(rf"^\| {row} \| (.*) \|$", PAGE, re.MULTILINE)
     assert re.search(rf"\b{limit}\b", told)
+
+
+def test_how_it_searches() -> None:
+    assert f"more than {MOST_CHUNKS:,} passages" in PAGE
+    (settings,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    given = msgspec.toml.decode(settings, type=dict[str, RetrievalSettings])
+    assert given["retrieval"].embeddings_model == "bge-m3"

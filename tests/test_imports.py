@@ -56,6 +56,7 @@ TABLE = {
             "proxy.engine",
             "proxy.retrieval",
             "proxy.store",
+            "adapters.embedding",
             "adapters.upstream",
             "config.settings",
         ),
@@ -71,7 +72,7 @@ TABLE = {
     "proxy.schema": Row(pure=True),
     "proxy.runs": Row(ours=("proxy.schema", "adapters.chat", "adapters.errors"), pure=True),
     "proxy.store": Row(ours=("proxy.schema", "proxy.errors", "proxy.clock")),
-    "proxy.tools": Row(ours=("proxy.retrieval", "proxy.schema", "proxy.store"), others=()),
+    "proxy.tools": Row(ours=("proxy.retrieval", "proxy.schema", "proxy.store", "adapters.embedding"), others=()),
     "proxy.engine": Row(
         ours=(
             "proxy.clock",
@@ -82,6 +83,7 @@ TABLE = {
             "proxy.tasks",
             "proxy.tools",
             "adapters.chat",
+            "adapters.embedding",
             "adapters.errors",
             "adapters.upstream",
             "config.settings",
@@ -95,10 +97,12 @@ TABLE = {
             "proxy.schema",
             "proxy.store",
             "proxy.tasks",
+            "adapters.embedding",
+            "adapters.errors",
             "adapters.ranks",
             "config.settings",
         ),
-        others=("msgspec", "charset_normalizer", "openpyxl", "pypdf", "snowballstemmer"),
+        others=("msgspec", "charset_normalizer", "numpy", "openpyxl", "pypdf", "snowballstemmer"),
     ),
     "proxy.operations": Row(
         ours=(

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Sequence
 
 from adapters import Upstreams
+from adapters.embedding import Embedder
 from config.settings import RunSettings
 from proxy.clock import Clock
 from proxy.engine.broadcast import Broadcast, Follower
@@ -36,6 +37,7 @@ class Engine:
         clock: Clock,
         settings: RunSettings,
         frame: Callable[[Event], bytes],
+        embedder: Embedder | None = None,
     ) -> None:
         self.owner = secrets.token_hex(8)
         self.waiting = Waiting()
@@ -49,6 +51,7 @@ class Engine:
             store=store,
             blobs=blobs,
             upstreams=upstreams,
+            embedder=embedder,
             clock=clock,
             broadcast=self._broadcast,
             places=Places(),

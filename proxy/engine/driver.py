@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from adapters import Route, Upstreams
 from adapters.chat import ChatRequest
+from adapters.embedding import Embedder
 from adapters.errors import CannotCall, ContextTooLong, RateLimited, UpstreamError
 from proxy.clock import Clock
 from proxy.engine.broadcast import Broadcast
@@ -81,6 +82,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     store: Store
     blobs: Blobs
     upstreams: Upstreams
+    embedder: Embedder | None = None
     clock: Clock
     broadcast: Broadcast
     places: Places
@@ -336,6 +338,7 @@ class Drive:
                 material=prepared.material,
                 route=prepared.route,
                 now=self._now(),
+                embedder=self._parts.embedder,
             )
             results = await self._interruptibly(searching)
         except (StoreExpired, UpstreamError) as failure:

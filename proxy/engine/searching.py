@@ -6,6 +6,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from adapters import Route
+from adapters.embedding import Embedder
 from proxy.engine.history import Material, room_for_results
 from proxy.runs.budgets import tokens_left
 from proxy.runs.searching import Offer, passage, queries_in
@@ -17,7 +18,9 @@ from proxy.store import Store
 from proxy.tools.file_search import WAITING_SECONDS, find, until_read
 
 
-async def search_all(store: Store, offer: Offer, turn: Turn, *, material: Material, route: Route, now: int) -> Results:
+async def search_all(
+    store: Store, offer: Offer, turn: Turn, *, material: Material, route: Route, now: int, embedder: Embedder | None
+) -> Results:
     """What each search of the turn found. Raises `StoreExpired` and `UpstreamError`."""
     started_at = turn.run.started_at or now
     await until_read(store, material.project, offer.thread_stores, seconds=started_at + WAITING_SECONDS - now)
@@ -32,6 +35,7 @@ async def search_all(store: Store, offer: Offer, turn: Turn, *, material: Materi
             limit=offer.most_results,
             threshold=offer.ranking.score_threshold,
             now=now,
+            embedder=embedder,
         )
         found[id] = await fitting(results, route, room=room)
     return found

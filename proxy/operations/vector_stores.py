@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from proxy.errors import not_found
 from proxy.operations.filling import Wanted, fill, has_expired, new_store, strategy_of
 from proxy.retrieval.filters import filter_of
+from proxy.retrieval.meaning import meanings_of
 from proxy.retrieval.search import Found, search
 from proxy.schema.fields import Deleted
 from proxy.schema.pages import ListParams, Page
@@ -102,6 +103,7 @@ async def search_vector_store(
     queries = [body.query] if isinstance(body.query, str) else body.query
     filter = None if body.filters is None else filter_of(body.filters)
     ranking = body.ranking_options or SearchRankingInput()
+    meanings = await meanings_of(services.embedder, queries)
 
     async def read(db: Connection) -> tuple[VectorStore, list[Found]]:
         store = await existing_store(db, project, vector_store_id)
@@ -116,6 +118,7 @@ async def search_vector_store(
             threshold=ranking.score_threshold or 0.0,
             filter=filter,
             now=now,
+            meanings=meanings,
         )
         return store, found
 

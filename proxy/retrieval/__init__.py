@@ -11,6 +11,7 @@ A map, in the order in which a file goes through it:
   a search adds up (BM25).
 - `search.py` asks; `filters.py` chooses files by their attributes.
 
-A second way to find chunks (embeddings) has its places: where a reader hands out chunks, before they are saved, and in
-`search.py`, where what was found is ranked.
+Where an embeddings model is set, chunks are found by their meaning as well: `ingestion.py` has vectors made of what a
+reader hands out, `meaning.py` of queries, `vectors.py` packs them and finds the nearest, and `search.py` makes one
+ranking of the two.
 """

@@ -15,13 +15,16 @@ from typing import Final
 
 from msgspec import Struct
 
+from adapters.embedding import Embedder
+from adapters.errors import UpstreamError
 from config.settings import RetrievalSettings
 from proxy.clock import Clock
 from proxy.retrieval.protocol import MakeWords, Piece, ReadFile
 from proxy.retrieval.readers import Readers
 from proxy.retrieval.unreadable import Unreadable
+from proxy.retrieval.vectors import packed
 from proxy.schema.vector_stores import FileError
-from proxy.store import Connection, Store, StoreError, chunks, files, vector_store_files, vector_stores
+from proxy.store import Connection, Store, StoreError, chunk_vectors, chunks, files, vector_store_files, vector_stores
 from proxy.store.blobs import BlobMissing, Blobs
 from proxy.store.expiry import expire_stores
 from proxy.store.vector_store_files import StoredEntry
@@ -40,11 +43,20 @@ _SWEPT_AT_ONCE: Final = 24
 class Ingestion:
     """Reads what waits, several files at once, from `start` to `aclose`."""
 
-    def __init__(self, *, store: Store, blobs: Blobs, clock: Clock, settings: RetrievalSettings) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        blobs: Blobs,
+        clock: Clock,
+        settings: RetrievalSettings,
+        embedder: Embedder | None = None,
+    ) -> None:
         self._store = store
         self._blobs = blobs
         self._clock = clock
         self._settings = settings
+        self._embedder = embedder
         self._readers = Readers(settings.readers)
         # One more than can be read at a time: while one is saved, the next is read.
         self._places = settings.readers + 1
@@ -163,8 +175,20 @@ class Ingestion:
             saving = _Saving(entry.seq, usage_bytes=material.bytes)
             async with aclosing(self._readers.read(task)) as pieces:
                 async for piece in pieces:
-                    if not await self._store.write(partial(saving.save, piece=piece)):
+                    vectors = await self._vectors(entry, piece)
+                    if not await self._store.write(partial(saving.save, piece=piece, vectors=vectors)):
                         return
+
+    async def _vectors(self, entry: StoredEntry, piece: Piece) -> "_Vectors | None":
+        """Of the chunks of a piece. None without a model, or where it fails: they are found by their words then."""
+        if self._embedder is None or not piece.chunks:
+            return None
+        try:
+            made = await self._embedder.embed([chunk.text for chunk in piece.chunks])
+        except UpstreamError as failure:
+            log.error("%s: %d chunks have no vectors: %s", entry.file.id, len(piece.chunks), failure)
+            return None
+        return _Vectors(model=self._embedder.model, packed=await asyncio.to_thread(packed, made))
 
     async def _material(self, db: Connection, entry: StoredEntry) -> "_Material | None":
         """None for a file that nobody waits for any more."""
@@ -204,6 +228,11 @@ class _Material(Struct, frozen=True, kw_only=True):
     bytes: int
 
 
+class _Vectors(Struct, frozen=True, kw_only=True):
+    model: str
+    packed: bytes
+
+
 class _Saving:
     """The pieces of one file, each saved in a transaction of its own, the last of which completes the file."""
 
@@ -213,7 +242,7 @@ class _Saving:
         self._set: int | None = None
         self._place = 0
 
-    async def save(self, db: Connection, *, piece: Piece) -> bool:
+    async def save(self, db: Connection, *, piece: Piece, vectors: _Vectors | None = None) -> bool:
         """False when nobody waits for the file any more; what was saved of it is litter then."""
         set_id = self._set
         if set_id is None:
@@ -223,6 +252,8 @@ class _Saving:
         if not await chunks.write_chunks(db, set_id, piece.chunks, place=self._place):
             await chunks.drop_set(db, set_id)
             return False
+        if vectors is not None:
+            await chunk_vectors.write_vectors(db, set_id, vectors.packed, place=self._place, model=vectors.model)
         if piece.is_last:
             await chunks.complete_set(db, set_id)
             await vector_store_files.end_entry(db, self._entry, status="completed", usage_bytes=self._usage_bytes)

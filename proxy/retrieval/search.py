@@ -4,15 +4,24 @@ from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from proxy.retrieval.analysis import terms_of
 from proxy.retrieval.filters import Filter
 from proxy.retrieval.lexical import MOST_TERMS, query_of, words_of
+from proxy.retrieval.meaning import Meanings
+from proxy.retrieval.vectors import MOST_CHUNKS, nearest
 from proxy.schema.vector_stores import AttributeValue
-from proxy.store import Connection, chunks, files, vector_store_files
+from proxy.store import Connection, chunk_vectors, chunks, files, vector_store_files
 
 _MOST_WORDS: Final = 4 * MOST_TERMS
 """Of a query, that are looked up at all: a whole document is no query."""
+
+
+_DEPTH: Final = 100
+"""How far down two rankings are looked at before they are made one."""
+_RANKS: Final = 60
+"""What it counts to be first rather than second: little. As in Cormack et al., Reciprocal Rank Fusion, 2009."""
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -36,21 +45,56 @@ async def search(
     threshold: float = 0.0,
     filter: Filter | None = None,
     now: int,
+    meanings: Meanings | None = None,
 ) -> list[Found]:
-    """The best chunks for any of the queries, best first, with at least this score. Reads only."""
+    """The best chunks for any of the queries, best first, with at least this score. Reads only.
+
+    With `meanings`, chunks are found by their vectors as well, and ranked by both.
+    """
     store = await chunks.store_key(db, project, store_id)
     if store is None:
         return []
     chosen = None if filter is None else await _chosen(db, project, store_id, filter)
-    # Each query ranks by itself, and a chunk counts with the best of its scores. Another way to rank would be put
-    # beside `_by_words` here, and the two rankings made one.
-    best: dict[int, chunks.FoundChunk] = {}
+    blocks = None
+    if meanings is not None:
+        blocks = await chunk_vectors.vectors_of_store(db, store, model=meanings.model, files=chosen, limit=MOST_CHUNKS)
+    # Each query ranks by itself, and a chunk counts with the best of its scores.
+    best: dict[int, tuple[int, chunks.FoundChunk]] = {}  # by id, with its rank
     for query in queries:
-        for hit in await _by_words(db, store, query, files=chosen, limit=limit):
-            if hit.id not in best or best[hit.id].score < hit.score:
-                best[hit.id] = hit
-    ranked = sorted(best.values(), key=lambda hit: (-hit.score, hit.id))[:limit]
-    return await _named(db, project, store_id, [hit for hit in ranked if hit.score >= threshold], now=now)
+        found = await _by_words(db, store, query, files=chosen, limit=_DEPTH if blocks else limit)
+        if blocks and meanings is not None:
+            near = {
+                id: cosine
+                for id, cosine in nearest(blocks, meanings.vectors[query], limit=_DEPTH).items()
+                if cosine > 0
+            }
+            found = fused(found, await chunk_vectors.chunks_by_id(db, near))[:limit]
+        for rank, hit in enumerate(found):
+            if hit.id not in best or best[hit.id][1].score < hit.score:
+                best[hit.id] = (rank if blocks else 0, hit)
+    ranked = sorted(best.values(), key=lambda ranked: (-ranked[1].score, ranked[0], ranked[1].id))[:limit]
+    return await _named(db, project, store_id, [hit for _, hit in ranked if hit.score >= threshold], now=now)
+
+
+def fused(by_words: Sequence[chunks.FoundChunk], by_meaning: Sequence[chunks.FoundChunk]) -> list[chunks.FoundChunk]:
+    """Two rankings as one, by the sum of 1 / (60 + rank): being high in one counts, being in both counts more.
+
+    A chunk's score is the better one of its two, but never above that of one that ranks higher: scores of words and
+    of vectors cannot be added up, and thresholds are on scores.
+    """
+    merged = {hit.id: hit for hit in [*by_words, *by_meaning]}
+    ranks: dict[int, float] = dict.fromkeys(merged, 0.0)
+    scores: dict[int, float] = dict.fromkeys(merged, 0.0)
+    for ranking in (by_words, by_meaning):
+        in_order = sorted(ranking, key=lambda hit: (-hit.score, hit.id))
+        for rank, hit in enumerate(in_order, start=1):
+            ranks[hit.id] += 1 / (_RANKS + rank)
+            scores[hit.id] = max(scores[hit.id], min(hit.score, 1.0))
+    ceiling, found = 1.0, []
+    for id in sorted(merged, key=lambda id: (-ranks[id], -scores[id], id)):
+        ceiling = min(ceiling, scores[id])
+        found.append(replace(merged[id], score=ceiling))
+    return found
 
 
 async def _by_words(

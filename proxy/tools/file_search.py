@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from adapters.embedding import Embedder
+from proxy.retrieval.meaning import meanings_of
 from proxy.retrieval.search import Found, search
 from proxy.schema.steps import FileSearchResult
 from proxy.schema.vector_stores import TextPart
@@ -30,11 +32,14 @@ async def find(
     limit: int,
     threshold: float,
     now: int,
+    embedder: Embedder | None = None,
 ) -> list[FileSearchResult]:
     """The best of what all stores have, best first. Stores that are gone have nothing. Raises `StoreExpired`.
 
     A file that is in two of the stores is found twice, as on the real service.
     """
+
+    meanings = await meanings_of(embedder, queries)
 
     async def read(db: Connection) -> list[Found]:
         found: list[Found] = []
@@ -44,7 +49,9 @@ async def find(
                 continue
             if there.status == "expired" or (there.expires_at is not None and there.expires_at <= now):
                 raise StoreExpired(store_id)
-            found += await search(db, project, store_id, queries, limit=limit, threshold=threshold, now=now)
+            found += await search(
+                db, project, store_id, queries, limit=limit, threshold=threshold, now=now, meanings=meanings
+            )
         return sorted(found, key=lambda hit: -hit.score)[:limit]
 
     return [

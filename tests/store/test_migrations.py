@@ -17,7 +17,14 @@ from tests.store.conftest import HOME, FixedClock
 
 FIRST_TABLES = {"assistants", "keys", "messages", "runs", "schema_migrations", "steps", "threads"}
 """Those of the first version."""
-VECTOR_TABLES = {"vector_stores", "vector_store_batches", "vector_store_files", "chunk_sets", "chunks"} | {
+VECTOR_TABLES = {
+    "chunk_vectors",
+    "vector_stores",
+    "vector_store_batches",
+    "vector_store_files",
+    "chunk_sets",
+    "chunks",
+} | {
     # The index, and what SQLite makes for it.
     "chunk_terms",
     "chunk_terms_config",

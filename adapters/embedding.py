@@ -1,0 +1,80 @@
+"""Vectors of texts, from a server that speaks `POST /v1/embeddings`: vLLM, SGLang, llama-server, Ollama, OpenAI."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from adapters.client import Client
+from adapters.errors import SpokeNonsense
+from config.settings import RetrievalSettings, UpstreamSettings
+
+TEXTS_AT_ONCE: Final = 32
+SECONDS: Final = 60.0
+"""For one request: a server without a GPU takes a second for a few texts."""
+
+
+class _Embedding(Struct):
+    index: int
+    embedding: list[float]
+
+
+class _Answer(Struct):
+    data: list[_Embedding]
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+
+
+class Embedder:
+    """One model of one server. Made in a running event loop; `aclose` it."""
+
+    def __init__(self, model: str, server: UpstreamSettings) -> None:
+        self.model = model
+        self._client = Client(server)
+
+    @property
+    def url(self) -> str:
+        return self._client.url
+
+    async def embed(self, texts: Sequence[str], *, retries: int | None = None) -> list[list[float]]:
+        """A vector for each text, all of one length. Raises UpstreamError."""
+        found: list[list[float]] = []
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            found += await self._embed(texts[start : start + TEXTS_AT_ONCE], retries)
+        if len({len(vector) for vector in found}) > 1:
+            raise SpokeNonsense(f"{self.model} makes vectors of different lengths")
+        return found
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def _embed(self, texts: Sequence[str], retries: int | None) -> list[list[float]]:
+        deadline = asyncio.get_running_loop().time() + SECONDS
+        body = msgspec.json.encode({"model": self.model, "input": list(texts)})
+        response = await self._client.answer("/v1/embeddings", body, deadline=deadline, retries=retries)
+        try:
+            answered = _decode(await self._client.read_all(response, deadline))
+        except msgspec.DecodeError as error:
+            raise SpokeNonsense(f"no embeddings: {error}") from error
+        finally:
+            response.close()
+        by_index = {each.index: each.embedding for each in answered.data}
+        if sorted(by_index) != list(range(len(texts))) or not all(by_index.values()):
+            raise SpokeNonsense(f"{len(texts)} texts were sent, and vectors of {sorted(by_index)} came")
+        return [by_index[place] for place in range(len(texts))]
+
+
+def open_embedder(settings: RetrievalSettings, upstreams: Sequence[UpstreamSettings]) -> Embedder | None:
+    """None where no model is set, or nobody says where it is."""
+    if settings.embeddings_model is None:
+        return None
+    if settings.embeddings_url is not None:
+        server = UpstreamSettings(url=settings.embeddings_url, api_key=settings.embeddings_api_key)
+    elif upstreams:
+        server = upstreams[0]
+    else:
+        return None
+    return Embedder(settings.embeddings_model, server)
