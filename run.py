@@ -163,14 +163,19 @@ def _doctor(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(reports)).decode())
     else:
-        print("\n\n".join([*map(render, reports), _NOT_RUN]))
+        model = settings.retrieval.embeddings_model
+        ours = _OURS.format(
+            meaning="no   by words only: set retrieval.embeddings_model" if model is None else f"yes  {model}"
+        )
+        print("\n\n".join([*map(render, reports), ours]))
     return 0 if all(report.is_usable for report in reports) else 1
 
 
-_NOT_RUN = """\
+_OURS = """\
 Understudy itself
 
 hosted tools  yes  file_search
+  by meaning  {meaning}
               no   code_interpreter is accepted and stored wherever clients send it, and not offered to the model: this
                    version cannot run it. A run with a tool_choice that forces it is refused."""
 

@@ -12,6 +12,7 @@ from config.settings import RetrievalSettings
 from proxy.retrieval.vectors import MOST_CHUNKS
 from proxy.runs import searching
 from proxy.tools.file_search import WAITING_SECONDS
+from tests.embeddings import embeddings
 from tests.processes import ROOT, model_server, serving
 
 PAGE = (ROOT / "docs/file-search.md").read_text(encoding="utf-8")
@@ -37,6 +38,39 @@ def test_the_example_is_searched_and_cited(tmp_path: Path) -> None:
         (part,) = answer.content
         assert part.type == "text"
         assert part.text.annotations[0].text == "【4:0†handbook.txt】"
+
+
+@pytest.mark.filterwarnings(DEPRECATED)
+async def test_a_passage_is_found_by_its_meaning(tmp_path: Path) -> None:
+    """By a search of the store and by a run, in a server that was told where the embeddings are."""
+    async with embeddings() as server:
+        environ = {
+            "UNDERSTUDY_RETRIEVAL__EMBEDDINGS_MODEL": "words",
+            "UNDERSTUDY_RETRIEVAL__EMBEDDINGS_URL": server.url,
+        }
+        with model_server() as upstream, serving(tmp_path / "data", upstream, environ=environ) as ours:
+            async with openai.AsyncOpenAI(base_url=f"{ours.url}/v1", api_key="unused", max_retries=0) as client:
+                stores = client.vector_stores
+                store = await stores.create()
+                file = ("garage.txt", b"An automobile needs oil.")
+                read = await stores.files.upload_and_poll(vector_store_id=store.id, file=file, poll_interval_ms=50)
+                assert read.status == "completed"
+                found = await stores.search(store.id, query="vehicle")
+                assert [each.filename for each in found.data] == ["garage.txt"]
+                resources: Any = {"file_search": {"vector_store_ids": [store.id]}}
+                assistant = await client.beta.assistants.create(
+                    model="tiny", tools=[{"type": "file_search"}], tool_resources=resources
+                )
+                message: Any = {"role": "user", "content": "Please search for car."}
+                run = await client.beta.threads.create_and_run_poll(
+                    assistant_id=assistant.id, thread={"messages": [message]}, poll_interval_ms=20
+                )
+                answer = (await client.beta.threads.messages.list(run.thread_id)).data[0]
+                (part,) = answer.content
+                assert part.type == "text"
+                assert part.text.annotations[0].text == "【4:0†garage.txt】"
+        assert server.asked == [["An automobile needs oil."], ["vehicle"], ["car"]]
+        assert any("by meaning with words at" in line for line in ours.said)
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,7 @@ async def test_doctor_on_a_server() -> None:
     assert upstream.url in shown.stdout.splitlines()[0]
     assert "model tiny" in shown.stdout.splitlines()[0]
     assert "\n\nUnderstudy itself\n\nhosted tools  yes  file_search\n" in shown.stdout
+    assert "\n  by meaning  no   by words only: set retrieval.embeddings_model\n" in shown.stdout
     (report,) = msgspec.json.decode(told.stdout)
     assert (report["url"], report["model"]) == (upstream.url, "tiny")
     assert {finding["what"] for finding in report["findings"]} >= {"models", "context length", "streaming"}
