@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from msgspec import UNSET
 
 from compat_tests.scripted_upstream import ScriptedUpstream, error, text, tool_calls
 from proxy.engine import Follower
+from proxy.errors import InvalidRequest
 from proxy.operations import runs as operations
 from proxy.runs.searching import MOST_ROUNDS
 from proxy.schema.messages import FileCitationAnnotation, Message, TextContent
@@ -27,7 +29,7 @@ from proxy.schema.tools import (
     RankingOptions,
     ToolResources,
 )
-from proxy.store import Connection, assistants, messages, threads
+from proxy.store import Connection, assistants, messages, runs, threads
 from tests.builders import AT, a_message, a_thread, an_assistant
 from tests.engine.conftest import HOME, WEATHER, Frame, StandingClock, World, a_process, names, read, text_of
 from tests.engine.test_playing import ANSWER
@@ -432,7 +434,7 @@ async def test_a_busy_model_server_after_a_search(world: World) -> None:
     assert len(await world.messages(run)) == 1
 
 
-# Before each access of the engine to the store, the process dies.
+# Before each access of the engine to the store, the process dies, or leaves, or the client cancels.
 
 MOMENTS = range(14)
 FEWEST_MOMENTS = 9
@@ -456,10 +458,6 @@ async def test_dying_at_any_moment(
     async def die() -> None:
         copy(tmp_path / "data", tmp_path / "left")
 
-    def by_turn(request: dict[str, Any]) -> Any:
-        has_found = any(message["role"] == "tool" for message in request["messages"])
-        return text("Filippa likes cake [[1]].") if has_found else tool_calls(SEARCH)
-
     upstream.reply(*[by_turn] * 6)
     shelf = await a_shelf(world.store, HOME)
     meddler.rest()
@@ -469,11 +467,76 @@ async def test_dying_at_any_moment(
     if not (tmp_path / "left").exists():
         assert moment >= meddler.accesses >= FEWEST_MOMENTS  # it was over before
         return
-    async with a_process(tmp_path / "left", upstream, clock) as again:
-        await again.engine.start()
-        run = await settled(again, run.id)
+    await goes_on(tmp_path / "left", upstream, clock, run.id)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_leaving_at_any_moment(
+    meddled: tuple[World, Meddler], tmp_path: Path, upstream: ScriptedUpstream, clock: StandingClock, moment: int
+) -> None:
+    world, meddler = meddled
+    closing: list[asyncio.Task[None]] = []
+
+    async def leave() -> None:
+        closing.append(asyncio.get_running_loop().create_task(world.engine.aclose(patience_seconds=0)))
+        await asyncio.sleep(0)
+
+    upstream.reply(*[by_turn] * 6)
+    shelf = await a_shelf(world.store, HOME)
+    meddler.rest()
+    meddler.moment, meddler.before = moment, leave
+    _, follower = await asked(world, shelf=shelf)
+    _, run = await played(world, follower)
+    await asyncio.gather(*closing)
+    meddler.rest()
+    await world.engine.aclose(patience_seconds=0)
+    copy(tmp_path / "data", tmp_path / "left")
+    await goes_on(tmp_path / "left", upstream, clock, run.id)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_cancelling_at_any_moment(
+    meddled: tuple[World, Meddler], upstream: ScriptedUpstream, moment: int
+) -> None:
+    world, meddler = meddled
+
+    async def cancel() -> None:
+        newest = await world.store.read(lambda db: runs.overdue_runs(db, AT + 10_000, 1))
+        with suppress(InvalidRequest):
+            await world.cancel(await world.stored(newest[0]))
+
+    upstream.reply(*[by_turn] * 6)
+    shelf = await a_shelf(world.store, HOME)
+    meddler.rest()
+    meddler.moment, meddler.before = moment, cancel
+    _, follower = await asked(world, shelf=shelf)
+    frames, run = await played(world, follower)
+    assert run.status in {RunStatus.CANCELLED, RunStatus.COMPLETED}
+    assert names(frames)[-1] == f"run.{run.status.value}"
+    assert await world.active_run(run.thread_id) is None
+    steps = await world.steps(run.id)
+    assert {step.status for step in steps} <= {"completed", "cancelled"}
+    assert {message.status for message in await world.messages(run)} <= {"completed", "incomplete"}
+    told = {
+        frame["id"]: frame["status"]
+        for name, frame in frames
+        if name.startswith("thread.run.step.") and "status" in frame
+    }
+    assert told == {step.id: step.status for step in steps}
+
+
+def by_turn(request: dict[str, Any]) -> Any:
+    has_found = any(message["role"] == "tool" for message in request["messages"])
+    return text("Filippa likes cake [[1]].") if has_found else tool_calls(SEARCH)
+
+
+async def goes_on(directory: Path, upstream: ScriptedUpstream, clock: StandingClock, run_id: str) -> None:
+    """In a new process the run comes to its end, with one search and one message."""
+    async with a_process(directory, upstream, clock) as world:
+        await world.engine.start()
+        run = await settled(world, run_id)
         assert run.status is RunStatus.COMPLETED
-        steps, (message,) = await again.steps(run.id), await again.messages(run)
+        steps, (message,) = await world.steps(run.id), await world.messages(run)
         assert [(step.type, step.status) for step in steps] == [
             ("tool_calls", "completed"),
             ("message_creation", "completed"),
@@ -481,4 +544,4 @@ async def test_dying_at_any_moment(
         assert text_of(message) == "Filippa likes cake 【4:0†foods.txt】."
         assert run.usage is not None
         assert run.usage.total_tokens == sum(step.usage.total_tokens for step in steps if step.usage is not None)
-        assert await again.active_run(run.thread_id) is None
+        assert await world.active_run(run.thread_id) is None
