@@ -69,6 +69,7 @@ async def create_run(
         assistant = await _assistant(db, project, body.assistant_id)
         run = _new_run(services, assistant, body, tools, thread_id=thread_id, at=now)
         if state.active_run is not None:  # last, as it may be cancelled for the sake of this one
+            await searched_stores(db, project, run, assistant)
             refusal = f"Thread {thread_id} already has an active run {state.active_run}."
             raise ThreadIsBusy(refusal, run_id=state.active_run)
         await add_messages(db, project, thread_id, [replace(message, created_at=now) for message in given])

@@ -302,9 +302,9 @@ async def test_nothing_is_cancelled_for_a_body_that_is_refused(talk: Talk, upstr
     assert await refused(talk, "runs", {"assistant_id": "x"}) == (
         "Invalid 'assistant_id': 'x'. Expected an ID that begins with 'asst'."
     )
-    body = {"assistant_id": talk.assistant_id, "tool_choice": {"type": "file_search"}}
-    assert (await refused(talk, "runs", body)).startswith("'tool_choice' forces the tool 'file_search'")
-    body = {"assistant_id": talk.assistant_id, "tool_choice": "required", "tools": [{"type": "file_search"}]}
+    body = {"assistant_id": talk.assistant_id, "tool_choice": {"type": "code_interpreter"}}
+    assert (await refused(talk, "runs", body)).startswith("'tool_choice' forces the tool 'code_interpreter'")
+    body = {"assistant_id": talk.assistant_id, "tool_choice": "required", "tools": [{"type": "code_interpreter"}]}
     assert (await refused(talk, "runs", body)).startswith("'tool_choice' requires a tool")
     body = {"assistant_id": talk.assistant_id, "truncation_strategy": {"type": "last_messages"}}
     assert (await refused(talk, "runs", body)).startswith("Missing required parameter")

@@ -1,22 +1,25 @@
 """The vector stores of a run: found when it is created, used by that, and refused where they have expired."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from compat_tests.scripted_upstream import ScriptedUpstream
+from compat_tests.scripted_upstream import ScriptedUpstream, hang
+from config.settings import RunSettings, Settings, UpstreamSettings
 from proxy.errors import InvalidRequest
 from proxy.operations.assistants import create_assistant
-from proxy.operations.runs import create_thread_and_run
+from proxy.operations.runs import create_run, create_thread_and_run
 from proxy.operations.searched_stores import ACTIVE_SECONDS
 from proxy.runs.progress import RunProgress, decode_progress
 from proxy.schema.assistants import CreateAssistant
-from proxy.schema.runs import CreateThreadAndRun
+from proxy.schema.runs import CreateRun, CreateThreadAndRun, RunStatus
 from proxy.schema.vector_stores import ExpiresAfter, VectorStore
 from proxy.services import Services
 from proxy.store import runs, vector_stores
 from tests.operations.conftest import AWAY, HOME
+from tests.serving import serving
 from tests.shelves import a_shelf
 
 SEARCH = [{"type": "file_search"}]
@@ -96,3 +99,26 @@ async def test_another_projects_are_nobodys(services: Services) -> None:
     shelf = await a_shelf(services.store, AWAY)
     progress = await progress_of(services, None)
     assert shelf not in (*progress.stores, *progress.thread_stores)
+
+
+async def test_nothing_is_cancelled_for_one_that_has_expired(tmp_path: Path, upstream: ScriptedUpstream) -> None:
+    """Where a new run takes the place of the one that a thread has, it must be one that can be."""
+    settings = Settings(runs=RunSettings(when_thread_is_busy="cancel"))
+    server = UpstreamSettings(url=upstream.url, dialect="generic")
+    upstream.reply(hang())
+    async with serving(tmp_path / "other", server, settings) as services:
+        shelf = await a_shelf(services.store, HOME, expires_after=A_DAY, expires_at=services.clock.now() - 1)
+        body: dict[str, Any] = {"model": "tiny", "tools": SEARCH, "tool_resources": resources(shelf)}
+        assistant = await create_assistant(services, project=HOME, body=msgspec.convert(body, CreateAssistant))
+        thread = {"messages": [{"role": "user", "content": "Hi"}]}
+        given = {"assistant_id": assistant.id, "thread": thread, "tools": []}
+        first: Any = await create_thread_and_run(
+            services, project=HOME, body=msgspec.convert(given, CreateThreadAndRun)
+        )
+        with pytest.raises(InvalidRequest, match="has expired"):
+            await create_run(
+                services, project=HOME, thread_id=first.thread_id, body=CreateRun(assistant_id=assistant.id)
+            )
+        stored = await services.store.read(lambda db: runs.load_run(db, first.id))
+        assert stored is not None
+        assert stored.run.status in {RunStatus.QUEUED, RunStatus.IN_PROGRESS}
