@@ -1,6 +1,7 @@
 """The searches of one turn: waited for, done, and cut to what the next prompt has room for."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -17,6 +18,9 @@ from proxy.schema.steps import FileSearchResult
 from proxy.store import Store
 from proxy.tools.file_search import WAITING_SECONDS, find, until_read
 
+_WORDS_TOKENS: Final = 100
+"""What the model is told beside the results of a search; an upper estimate."""
+
 
 async def search_all(
     store: Store, offer: Offer, turn: Turn, *, material: Material, route: Route, now: int, embedder: Embedder | None
@@ -24,7 +28,7 @@ async def search_all(
     """What each search of the turn found. Raises `StoreExpired` and `UpstreamError`."""
     started_at = turn.run.started_at or now
     await until_read(store, material.project, offer.thread_stores, seconds=started_at + WAITING_SECONDS - now)
-    room = await _room(turn, material, route) // len(turn.searches)
+    room = await _room(turn, material, route) // len(turn.searches) - _WORDS_TOKENS
     found = {}
     for id, arguments in turn.searches.items():
         results = await find(
