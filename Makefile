@@ -7,9 +7,14 @@ CONFORMANCE := .venv/conformance.stamp
 TEST := .venv/test.stamp
 OPENAI1 := .venv-openai1/stamp
 # The tests with the official Node client run where there is a node; elsewhere they say that there is none.
-NODE := $(if $(and $(shell command -v node),$(shell command -v npm)),tests/node/node_modules/stamp)
+HAS_NODE := $(and $(shell command -v node),$(shell command -v npm))
+NODE := $(if $(HAS_NODE),tests/node/node_modules/stamp)
+# A client has an environment of its own, but for those that other tests need as well.
+KEEP := .venv-clients/openai1_37/stamp
+CLIENTS := $(patsubst requirements/clients/%.txt,.venv-clients/%/stamp,$(wildcard requirements/clients/*.txt))
+CLIENTS += $(if $(HAS_NODE),tests/node/langchain/node_modules/stamp)
 
-.PHONY: run conformance test test-live check bench clean
+.PHONY: run conformance test test-clients test-live check bench clean
 
 run: $(RUN)
 	.venv/bin/python run.py serve $(ARGS)
@@ -17,10 +22,13 @@ run: $(RUN)
 conformance: $(CONFORMANCE)
 	.venv/bin/python run.py conformance $(ARGS)
 
-test: $(TEST) $(OPENAI1) $(NODE)
+test: $(TEST) $(OPENAI1) $(NODE) $(KEEP)
 	.venv/bin/python -m pytest $(ARGS)
 	.venv/bin/python -m pytest tests/sdk
 	SERVER_PYTHON=$(CURDIR)/.venv/bin/python .venv-openai1/bin/python -m pytest tests/sdk
+
+test-clients: $(TEST) $(OPENAI1) $(NODE) $(CLIENTS)
+	CLIENTS=all .venv/bin/python -m pytest tests/clients $(ARGS)
 
 test-live: $(TEST)
 	.venv/bin/python -m pytest tests/live $(ARGS)
@@ -35,7 +43,7 @@ bench: $(TEST)
 	.venv/bin/python -m bench $(ARGS)
 
 clean:
-	rm -rf .venv .venv-openai1 tests/node/node_modules build
+	rm -rf .venv .venv-openai1 .venv-clients tests/node/node_modules tests/node/langchain/node_modules build
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -59,6 +67,12 @@ $(OPENAI1): requirements/openai1.txt
 	.venv-openai1/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/openai1.txt
 	touch $@
 
-tests/node/node_modules/stamp: tests/node/package.json tests/node/package-lock.json
-	npm ci --prefix tests/node --silent --no-audit --no-fund --ignore-scripts
+# Each lock is whole, and much of what it names is never imported: neither resolved again nor compiled ahead.
+.venv-clients/%/stamp: requirements/clients/%.txt | $(TEST)
+	$(PYTHON) -m venv --clear --without-pip $(@D)
+	.venv/bin/python -m pip --python $(@D)/bin/python install -q --disable-pip-version-check --no-compile --no-deps --require-hashes -r $<
+	touch $@
+
+tests/%node_modules/stamp: tests/%package.json tests/%package-lock.json
+	npm ci --prefix $(patsubst %/node_modules/,%,$(dir $@)) --silent --no-audit --no-fund --ignore-scripts
 	touch $@

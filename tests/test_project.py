@@ -30,7 +30,8 @@ def name_of(file: Path) -> str:
 FILES = {name_of(file): file.read_bytes() for file in project_files()}
 TEXTS = {name: content.decode() for name, content in FILES.items() if b"\0" not in content[:8192]}
 PAGES = {name: text for name, text in TEXTS.items() if name.endswith(".md")}
-LOCKS = {name: text for name, text in TEXTS.items() if re.fullmatch(r"requirements/\w+\.txt", name)}
+LOCKS = {name: text for name, text in TEXTS.items() if re.fullmatch(r"requirements/(clients/)?\w+\.txt", name)}
+NODE_LOCKS = [name for name in TEXTS if name.endswith("/package-lock.json")]
 
 # Put together from pieces, so that this file does not find itself.
 FOREIGN = re.compile(
@@ -70,19 +71,22 @@ def test_a_lock_has_versions_and_hashes_and_nothing_else(name: str) -> None:
     assert "://" not in whole
 
 
-def test_the_lock_of_node_has_versions_and_hashes_and_no_addresses() -> None:
-    wanted = json.loads(TEXTS["tests/node/package.json"])["dependencies"]
-    packages = json.loads(TEXTS["tests/node/package-lock.json"])["packages"]
+@pytest.mark.parametrize("name", NODE_LOCKS)
+def test_a_lock_of_node_has_versions_and_hashes_and_no_addresses(name: str) -> None:
+    wanted = json.loads(TEXTS[name.replace("-lock", "")])["dependencies"]
+    packages = json.loads(TEXTS[name])["packages"]
     assert packages.pop("")["dependencies"] == wanted
     assert {f"node_modules/{name}" for name in wanted} <= set(packages)
     for package in packages.values():
-        assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"])
+        assert re.fullmatch(r"\d+\.\d+\.\d+(-[\w.]+)?", package["version"])
         assert package["integrity"].startswith("sha512-")
         assert "resolved" not in package
 
 
 def test_there_are_locks() -> None:
     assert {"requirements/run.txt", "requirements/test.txt", "requirements/openai1.txt"} <= set(LOCKS)
+    assert {name for name in LOCKS if name.startswith("requirements/clients/")}
+    assert {"tests/node/package-lock.json", "tests/node/langchain/package-lock.json"} <= set(NODE_LOCKS)
 
 
 @pytest.mark.parametrize("name", LOCKS)
