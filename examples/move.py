@@ -33,8 +33,9 @@ class Ids:
     def __init__(self, file: Path) -> None:
         self.lost: set[str] = set()
         self._file = file
-        lines = file.read_text().splitlines() if file.exists() else []
-        self._new = dict(line.split("\t") for line in lines)
+        text = file.read_text() if file.exists() else ""
+        self._new = dict(line.split("\t") for line in text.splitlines() if line)
+        self._before = "" if text.endswith("\n") or not text else "\n"
 
     def __contains__(self, old: str) -> bool:
         return old in self._new
@@ -42,7 +43,8 @@ class Ids:
     def add(self, old: str, new: str) -> None:
         self._new[old] = new
         with self._file.open("a") as file:
-            file.write(f"{old}\t{new}\n")
+            file.write(f"{self._before}{old}\t{new}\n")
+        self._before = ""
 
     def known(self, olds: list[str]) -> list[str]:
         """The new ids of those that there are; the others are lost."""
@@ -137,7 +139,7 @@ def main() -> None:
         json.dump(export_all(), sys.stdout, indent=1)
         return
     ids = Ids(arguments.ids)
-    import_all(json.loads(arguments.export.read_text()), ids)
+    import_all(json.loads(arguments.export.read_bytes()), ids)
     for lost in sorted(ids.lost):
         print(f"left out, because {arguments.ids} does not have it: {lost}", file=sys.stderr)
 

@@ -94,13 +94,13 @@ async def test_there_and_back(programs: Programs, tmp_path: Path) -> None:
         image = await client.files.create(file=("a.png", b"\x89PNG"), purpose="vision")
     file, ids = tmp_path / "export.json", tmp_path / "ids.tsv"
     file.write_text(json.dumps(export()))
-    done = f"vs_old\t{store.id}\nfile-old\t{image.id}\nthread_done\tthread_new\n"
+    done = f"vs_old\t{store.id}\nfile-old\t{image.id}\nthread_done\tthread_new"  # as somebody has written it
     ids.write_text(done)
 
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     there, back = MOVES
     assert await moved(programs, there, tmp_path) == "left out, because ids.tsv does not have it: file-gone\n"
-    assert ids.read_text().startswith(done)
+    assert ids.read_text().startswith(f"{done}\n")
     new = dict(line.split("\t") for line in ids.read_text().splitlines())
     assert list(new) == ["vs_old", "file-old", "thread_done", "asst_old", "thread_old"]
 
