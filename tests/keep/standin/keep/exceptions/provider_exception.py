@@ -1,0 +1,5 @@
+"""What providers raise."""
+
+
+class ProviderException(Exception):
+    pass
