@@ -13,8 +13,10 @@ NODE := $(if $(HAS_NODE),tests/node/node_modules/stamp)
 KEEP := .venv-clients/openai1_37/stamp
 CLIENTS := $(patsubst requirements/clients/%.txt,.venv-clients/%/stamp,$(wildcard requirements/clients/*.txt))
 CLIENTS += $(if $(HAS_NODE),tests/node/langchain/node_modules/stamp)
+# Keep's workflow engine, with the client that Keep pins.
+WORKFLOWS := .venv-keep/stamp
 
-.PHONY: run conformance test test-clients test-live check bench clean
+.PHONY: run conformance test test-clients test-keep test-live check bench clean
 
 run: $(RUN)
 	.venv/bin/python run.py serve $(ARGS)
@@ -22,13 +24,19 @@ run: $(RUN)
 conformance: $(CONFORMANCE)
 	.venv/bin/python run.py conformance $(ARGS)
 
-test: $(TEST) $(OPENAI1) $(NODE) $(KEEP)
+test: $(TEST) $(OPENAI1) $(NODE) $(KEEP) $(WORKFLOWS)
 	.venv/bin/python -m pytest $(ARGS)
 	.venv/bin/python -m pytest tests/sdk
 	SERVER_PYTHON=$(CURDIR)/.venv/bin/python .venv-openai1/bin/python -m pytest tests/sdk
+	.venv/bin/python -m pytest tests/keep/test_loading.py tests/keep/test_trying_again.py tests/keep/test_workflows.py
+	SERVER_PYTHON=$(CURDIR)/.venv/bin/python .venv-keep/bin/python -m pytest tests/keep
 
 test-clients: $(TEST) $(OPENAI1) $(NODE) $(CLIENTS)
 	CLIENTS=all .venv/bin/python -m pytest tests/clients $(ARGS)
+
+# KEEP_SOURCE=<checkout of Keep> takes that in place of the package, and KEEP_FORK=<checkout> the provider of a fork.
+test-keep: $(TEST) $(WORKFLOWS)
+	SERVER_PYTHON=$(CURDIR)/.venv/bin/python .venv-keep/bin/python -m pytest tests/keep $(ARGS)
 
 test-live: $(TEST)
 	.venv/bin/python -m pytest tests/live $(ARGS)
@@ -43,7 +51,7 @@ bench: $(TEST)
 	.venv/bin/python -m bench $(ARGS)
 
 clean:
-	rm -rf .venv .venv-openai1 .venv-clients tests/node/node_modules tests/node/langchain/node_modules build
+	rm -rf .venv .venv-openai1 .venv-clients .venv-keep tests/node/node_modules tests/node/langchain/node_modules build
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -71,6 +79,13 @@ $(OPENAI1): requirements/openai1.txt
 .venv-clients/%/stamp: requirements/clients/%.txt | $(TEST)
 	$(PYTHON) -m venv --clear --without-pip $(@D)
 	.venv/bin/python -m pip --python $(@D)/bin/python install -q --disable-pip-version-check --no-compile --no-deps --require-hashes -r $<
+	touch $@
+
+# Keep's package says that it wants a Python older than 3.12, and comes without the hundred packages that it wants.
+$(WORKFLOWS): requirements/keep.txt requirements/keephq.txt | $(TEST)
+	$(PYTHON) -m venv --clear --without-pip $(@D)
+	.venv/bin/python -m pip --python $(@D)/bin/python install -q --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements/keep.txt
+	.venv/bin/python -m pip --python $(@D)/bin/python install -q --disable-pip-version-check --no-compile --no-deps --ignore-requires-python --require-hashes -r requirements/keephq.txt
 	touch $@
 
 tests/%node_modules/stamp: tests/%package.json tests/%package-lock.json
