@@ -42,3 +42,5 @@ def test_keep_is_reachable_and_needs_keys() -> None:
     assert settings.server.host == "0.0.0.0"
     assert settings.server.allow_anonymous is False
     assert settings.runs.expires_after_seconds > 120  # Keep's own patience
+    assert settings.runs.when_thread_is_busy == "wait"
+    assert settings.runs.busy_wait_seconds < 120
