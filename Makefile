@@ -32,7 +32,7 @@ test: $(TEST) $(OPENAI1) $(NODE) $(KEEP) $(WORKFLOWS)
 	SERVER_PYTHON=$(CURDIR)/.venv/bin/python .venv-keep/bin/python -m pytest tests/keep
 
 test-clients: $(TEST) $(OPENAI1) $(NODE) $(CLIENTS)
-	CLIENTS=all .venv/bin/python -m pytest tests/clients $(ARGS)
+	CLIENTS=all .venv/bin/python -m pytest tests/clients tests/examples/test_langchain_assistant.py $(ARGS)
 
 # KEEP_SOURCE=<checkout of Keep> takes that in place of the package, and KEEP_FORK=<checkout> the provider of a fork.
 test-keep: $(TEST) $(WORKFLOWS)
