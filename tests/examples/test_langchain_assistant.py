@@ -1,5 +1,7 @@
 """examples/langchain_assistant.py: a tool called twice at once, and a second question on the same thread."""
 
+import os
+
 import pytest
 
 from compat_tests.scripted_upstream import ScriptedUpstream, text, tool_calls
@@ -9,7 +11,9 @@ from tests.processes import ROOT
 LANGCHAIN = ROOT / ".venv-clients/langchain/bin/python"
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.skipif(not LANGCHAIN.exists(), reason="no LangChain: `make test-clients` installs it"),
+    pytest.mark.skipif(
+        os.environ.get("CLIENTS") != "all" or not LANGCHAIN.exists(), reason="`make test-clients` installs LangChain"
+    ),
 ]
 
 
