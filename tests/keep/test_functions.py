@@ -56,6 +56,11 @@ def inventory() -> Iterator[Inventory]:
                 threading.Event().wait(0.5)
             self.send_response(status)
             self.end_headers()
+            if "drip" in self.path:
+                with suppress(OSError):
+                    while True:
+                        self.wfile.write(b".")
+                        threading.Event().wait(0.02)
             with suppress(OSError):  # who asked for a large one stops reading
                 self.wfile.write(answer.encode())
 
@@ -131,6 +136,7 @@ def test_what_fails_is_told_to_the_model(asks: Any, says: Model, inventory: Inve
                 ("get_owner", {"a": 1, "b": 2}),
                 ("approve", {}),
                 ("page", {"service": "slow"}),
+                ("page", {"service": "drip"}),
             ]
         ),
         text("I could not."),
@@ -141,7 +147,7 @@ def test_what_fails_is_told_to_the_model(asks: Any, says: Model, inventory: Inve
         functions={
             "get_deploys": {"http": {"url": f"{inventory.url}/services/{{service}}"}},
             "get_owner": {"values": {"checkout": "payments"}},
-            "page": {"http": {"url": f"{inventory.url}/{{service}}", "timeout": 0.05}},
+            "page": {"http": {"url": f"{inventory.url}/{{service}}", "timeout": 0.1}},
         },
     )
     assert result["response"] == "I could not."
@@ -158,7 +164,8 @@ def test_what_fails_is_told_to_the_model(asks: Any, says: Model, inventory: Inve
         "one argument was expected, not ['a', 'b']",
     ]
     assert told[7]["error"].startswith("there is no function 'approve'; there are ['get_deploys', 'get_owner', 'page']")
-    assert told[8]["error"].endswith("/slow took longer than 0.05 seconds")
+    assert told[8]["error"].endswith("/slow took longer than 0.1 seconds")
+    assert told[9]["error"].endswith("/drip took longer than 0.1 seconds")
 
 
 def test_what_is_asked_over_http(asks: Any, says: Model, inventory: Inventory) -> None:

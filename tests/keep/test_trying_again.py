@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from keep.exceptions.provider_exception import ProviderException
+from keep.providers.understudy_provider import api as MODULE
 
 from compat_tests.scripted_upstream import text, tool_calls
 from tests.keep.lossy import Lossy, lossy
@@ -25,9 +26,7 @@ def network(server: Server) -> Iterator[Lossy]:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from keep.providers.understudy_provider import api
-
-    monkeypatch.setattr(api, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(MODULE, "FIRST_PAUSE_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -80,18 +79,26 @@ def test_a_stream_that_breaks_is_gone_on_with_by_asking(provider: Make, says: Mo
     assert len(says.requests) == 1
 
 
-def test_a_run_that_nobody_heard_of_is_not_left_over(
-    provider: Make, says: Model, network: Lossy, api: httpx.Client
+def test_a_run_that_was_not_heard_of_in_the_end_is_looked_for(
+    provider: Make, says: Model, network: Lossy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network.lose(("/runs", "unanswered"))
+    monkeypatch.setattr(MODULE, "ATTEMPTS", 1)
+    assert provider(base_url=network.url).query(prompt="Disk full")["response"] == "Disk full"
+    assert len(says.requests) == 1
+
+
+def test_a_run_that_cannot_even_be_looked_for(
+    provider: Make, says: Model, network: Lossy, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread = api.post("/threads").json()["id"]
-    network.lose(("/runs", "unanswered"))
     mine = provider(base_url=network.url)
-    from keep.providers.understudy_provider import api as module
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "ATTEMPTS", 1)
+    network.lose(("POST /threads/" + thread + "/runs", "unanswered"), ("GET /threads/" + thread + "/runs", "unsent"))
+    with monkeypatch.context() as patched:
+        patched.setattr(MODULE, "ATTEMPTS", 1)
         with pytest.raises(ProviderException, match="cannot be asked"):
             mine.query(prompt="Disk full", thread_id=thread)
+    assert network.left == []
     assert mine.query(prompt="Again", thread_id=thread)["response"] == "Again"
 
 

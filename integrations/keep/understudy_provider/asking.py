@@ -120,17 +120,17 @@ class Asking:
                     return mine
                 self._make_way(thread_id, other)
             except openai.OpenAIError as error:
-                if not _is_refusal(error):
-                    self._abandon(found)
-                raise
+                if _is_refusal(error) or (mine := self._looked_for(found)) is None:
+                    raise
+                return mine
 
-    def _abandon(self, found: Callable[[], Run | None]) -> None:
-        """Cancel what may have been begun by a request that nobody answered."""
+    def _looked_for(self, found: Callable[[], Run | None]) -> Run | None:
+        """The run that may have been begun by a request whose answer did not come, not even in the end."""
         try:
-            if (run := found()) is not None:
-                cancelled(self._api, run, self._log)
-        except Exception as error:
+            return found()
+        except openai.OpenAIError as error:
             self._log.warning("a run may have been begun that nobody waits for: %s", said(error))
+            return None
 
     def _make_way(self, thread_id: str, other: str) -> None:
         try:
@@ -147,17 +147,17 @@ class Asking:
     def _finish(self, run: Run, uploaded: list[str], outputs: list[dict[str, str]] | None = None) -> dict[str, Any]:
         try:
             run = self._rounds(run, outputs)
-        except TimeUp:
+        except BaseException as error:
             ended = cancelled(self._api, run, self._log)
+            late = self._deadline.left == 0 and isinstance(error, openai.APIConnectionError)
+            if not (late or isinstance(error, TimeUp)):
+                raise
             if ended["status"] not in {"completed", "incomplete"}:
                 raise ProviderException(
                     f"the assistant did not answer within {self._deadline.seconds:g} seconds; "
                     f"run {run['id']} on thread {run['thread_id']} is {ended['status']}"
                 ) from None
             run = ended  # it was done before it could be cancelled
-        except BaseException:
-            cancelled(self._api, run, self._log)
-            raise
         return self._result(run, uploaded)
 
     def _rounds(self, run: Run, outputs: list[dict[str, str]] | None) -> Run:

@@ -8,8 +8,8 @@ functions:
 """
 
 import json
-import logging
 import re
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -63,7 +63,8 @@ class Functions:
         except Exception as error:  # whatever it is, the model is waiting for an answer
             log.exception("function %s broke", name)
             output = as_output({"error": f"{type(error).__name__}: {error}"})
-        log.log(logging.INFO, "function %s(%s) -> %s", name, given, output[:200])
+        log.info("function %s was called and answered", name)
+        log.debug("%s(%s) -> %s", name, given, output[:200])
         return {"tool_call_id": call["id"], "output": output}
 
 
@@ -212,7 +213,7 @@ def _fetched(method: str, url: str, filled: dict[str, Any], seconds: float) -> A
         asking["json"] = filled["json"]
     try:
         with httpx.stream(method, url, **asking) as response:
-            said = _beginning(response)
+            said = _beginning(response, seconds)
     except httpx.TimeoutException:
         raise Refused(f"{method} {url} took longer than {seconds:g} seconds") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -222,11 +223,14 @@ def _fetched(method: str, url: str, filled: dict[str, Any], seconds: float) -> A
     return {"error": f"HTTP {response.status_code}", "body": said[:2000]}
 
 
-def _beginning(response: httpx.Response) -> str:
-    """No more of it than the model is shown, whatever its length."""
+def _beginning(response: httpx.Response, seconds: float) -> str:
+    """No more of it than the model is shown, whatever its length. Raises `httpx.ReadTimeout` for one that drips."""
+    end = time.monotonic() + seconds
     said = ""
     for piece in response.iter_text():
         said += piece
+        if time.monotonic() > end:
+            raise httpx.ReadTimeout("the answer does not end")
         if len(said) > LONGEST_OUTPUT:
             return f"{said[:LONGEST_OUTPUT]}\n… (cut off here)"
     return said
