@@ -25,6 +25,17 @@ def pytest_report_header() -> str:
     return f"keep: {installed.KIND}"
 
 
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model server answers at once, so that asking again begins sooner than users want it."""
+    from keep.providers.understudy_provider import api as calls  # it is there once Keep is installed
+    from keep.providers.understudy_provider import following, runbooks
+
+    monkeypatch.setattr(following, "FIRST_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(runbooks, "FIRST_POLL_SECONDS", 0.02)
+    monkeypatch.setattr(calls, "FIRST_PAUSE_SECONDS", 0.01)
+
+
 @pytest.fixture(scope="session")
 def scripted() -> Iterator[Model]:
     with model() as served:

@@ -24,11 +24,6 @@ def network(server: Server) -> Iterator[Lossy]:
         yield proxy
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MODULE, "FIRST_PAUSE_SECONDS", 0.01)
-
-
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
     "faults",
