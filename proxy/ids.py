@@ -8,8 +8,8 @@ from proxy.errors import InvalidRequest
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 
-# Path and body parameters that hold an id -> the prefix that the real service names in its error. Of a step it said only
-# that there is none, whatever was asked for.
+# Path and body parameters that hold an id -> the prefix that the real service names in its error. Of a step it said
+# only that there is none, whatever was asked for.
 PREFIXES: Final = {
     "assistant_id": "asst",
     "thread_id": "thread",
