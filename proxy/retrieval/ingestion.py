@@ -19,6 +19,7 @@ from adapters.embedding import Embedder
 from adapters.errors import UpstreamError
 from config.settings import RetrievalSettings
 from proxy.clock import Clock
+from proxy.retrieval.catching_up import CatchingUp
 from proxy.retrieval.protocol import MakeWords, Piece, ReadFile
 from proxy.retrieval.readers import Readers
 from proxy.retrieval.unreadable import Unreadable
@@ -26,6 +27,7 @@ from proxy.retrieval.vectors import packed
 from proxy.schema.vector_stores import FileError
 from proxy.store import Connection, Store, StoreError, chunk_vectors, chunks, files, vector_store_files, vector_stores
 from proxy.store.blobs import BlobMissing, Blobs
+from proxy.store.chunk_vectors import Packed
 from proxy.store.expiry import expire_stores
 from proxy.store.vector_store_files import StoredEntry
 from proxy.tasks import TaskGroup
@@ -38,6 +40,8 @@ _AHEAD: Final = 16
 """Files that are taken from the store at one time; another project's wait for as many, at the most."""
 _SWEPT_AT_ONCE: Final = 24
 """Chunks, in one transaction."""
+_PATIENCE_SECONDS: Final = 20
+"""For so long after it was put into its store a file is not complete without vectors; then it is, and they follow."""
 
 
 class Ingestion:
@@ -57,6 +61,7 @@ class Ingestion:
         self._clock = clock
         self._settings = settings
         self._embedder = embedder
+        self._catching_up = None if embedder is None else CatchingUp(store=store, embedder=embedder)
         self._readers = Readers(settings.readers)
         # One more than can be read at a time: while one is saved, the next is read.
         self._places = settings.readers + 1
@@ -71,6 +76,8 @@ class Ingestion:
         if self._store.exclusive:
             await self._store.write(chunks.drop_incomplete_sets)
         self._tasks.start(self._work(), name="ingestion")
+        if self._catching_up is not None:
+            self._catching_up.start()
 
     def wake(self) -> None:
         """There may be something to read, or to sweep."""
@@ -87,6 +94,8 @@ class Ingestion:
     async def aclose(self) -> None:
         """Stop at once: what is under way is read again after the next start."""
         await self._tasks.cancel()
+        if self._catching_up is not None:
+            await self._catching_up.aclose()
         await self._readers.aclose()
 
     async def _work(self) -> None:
@@ -173,22 +182,32 @@ class Ingestion:
                 seconds=self._settings.file_timeout_seconds,
             )
             saving = _Saving(entry.seq, usage_bytes=material.bytes)
+            embedder = self._embedder
             async with aclosing(self._readers.read(task)) as pieces:
                 async for piece in pieces:
-                    vectors = await self._vectors(entry, piece)
+                    if embedder is not None:
+                        vectors = await self._vectors(embedder, entry, piece, place=saving.place)
+                        # Only of a beginning: what has none from here on is caught up with.
+                        embedder = embedder if vectors is not None else None
+                    else:
+                        vectors = None
                     if not await self._store.write(partial(saving.save, piece=piece, vectors=vectors)):
                         return
+        if embedder is None and self._catching_up is not None:
+            self._catching_up.wake()
 
-    async def _vectors(self, entry: StoredEntry, piece: Piece) -> "_Vectors | None":
-        """Of the chunks of a piece. None without a model, or where it fails: they are found by their words then."""
-        if self._embedder is None or not piece.chunks:
+    async def _vectors(self, embedder: Embedder, entry: StoredEntry, piece: Piece, *, place: int) -> "_Vectors | None":
+        """Of the chunks of a piece. None where they have to follow: it takes too long, or the model fails."""
+        if self._clock.now() - entry.file.created_at >= _PATIENCE_SECONDS or not piece.chunks:
             return None
         try:
-            made = await self._embedder.embed([chunk.text for chunk in piece.chunks])
+            made = await embedder.passages(
+                [chunk.text for chunk in piece.chunks], [chunk.repeated for chunk in piece.chunks]
+            )
         except UpstreamError as failure:
-            log.error("%s: %d chunks have no vectors: %s", entry.file.id, len(piece.chunks), failure)
+            log.warning("%s has no vectors yet: %s", entry.file.id, failure)
             return None
-        return _Vectors(model=self._embedder.model, packed=await asyncio.to_thread(packed, made))
+        return _Vectors(model=embedder.model, rows=await asyncio.to_thread(packed, made, place=place))
 
     async def _material(self, db: Connection, entry: StoredEntry) -> "_Material | None":
         """None for a file that nobody waits for any more."""
@@ -230,7 +249,7 @@ class _Material(Struct, frozen=True, kw_only=True):
 
 class _Vectors(Struct, frozen=True, kw_only=True):
     model: str
-    packed: bytes
+    rows: list[Packed]
 
 
 class _Saving:
@@ -240,7 +259,8 @@ class _Saving:
         self._entry = entry
         self._usage_bytes = usage_bytes
         self._set: int | None = None
-        self._place = 0
+        self.place = 0
+        """Of the next chunk."""
 
     async def save(self, db: Connection, *, piece: Piece, vectors: _Vectors | None = None) -> bool:
         """False when nobody waits for the file any more; what was saved of it is litter then."""
@@ -249,16 +269,16 @@ class _Saving:
             set_id = await chunks.begin_set(db, self._entry)
             if set_id is None:
                 return False
-        if not await chunks.write_chunks(db, set_id, piece.chunks, place=self._place):
+        if not await chunks.write_chunks(db, set_id, piece.chunks, place=self.place):
             await chunks.drop_set(db, set_id)
             return False
         if vectors is not None:
-            await chunk_vectors.write_vectors(db, set_id, vectors.packed, place=self._place, model=vectors.model)
+            await chunk_vectors.write_vectors(db, set_id, vectors.rows, model=vectors.model)
         if piece.is_last:
             await chunks.complete_set(db, set_id)
             await vector_store_files.end_entry(db, self._entry, status="completed", usage_bytes=self._usage_bytes)
         self._set = set_id
-        self._place += len(piece.chunks)
+        self.place += len(piece.chunks)
         return True
 
 

@@ -23,8 +23,8 @@ async def meanings_of(embedder: Embedder | None, queries: Sequence[str]) -> Mean
     if embedder is None or not queries:
         return None
     try:
-        vectors = await embedder.embed(queries, retries=0)
+        vectors = await embedder.queries(queries)
     except UpstreamError as failure:
-        log.warning("%s at %s failed, files are searched by words only: %s", embedder.model, embedder.url, failure)
+        log.warning("%s, %s, failed; files are searched by words only: %s", embedder.model, embedder.where, failure)
         return None
     return Meanings(model=embedder.model, vectors=dict(zip(queries, vectors, strict=True)))

@@ -1,6 +1,7 @@
-"""What the server and a reader process say to each other: frames of MessagePack, each after its length."""
+"""What the server and a process that works for it say to each other: frames of MessagePack, each after its length."""
 
 import struct
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -34,6 +35,13 @@ class MakeWords(Struct, frozen=True, kw_only=True, tag=True):
     seconds: int
 
 
+class MakeVectors(Struct, frozen=True, kw_only=True, tag=True):
+    """Say what texts mean. Answered with `Vectors`."""
+
+    texts: list[str]
+    seconds: int
+
+
 class Piece(Struct, frozen=True, kw_only=True, tag=True):
     chunks: list[NewChunk]
     is_last: bool
@@ -43,16 +51,23 @@ class Words(Struct, frozen=True, kw_only=True, tag=True):
     words: list[str]
 
 
+class Vectors(Struct, frozen=True, kw_only=True, tag=True):
+    counts: list[int]
+    """How many each text has."""
+    components: bytes
+    """Of all of them, one after the other, as 32-bit floats of this machine."""
+
+
 class Failed(Struct, frozen=True, kw_only=True, tag=True):
     code: Code
     message: str
 
 
-Task = ReadFile | MakeWords
-Answer = Piece | Words | Failed
+Task = ReadFile | MakeWords | MakeVectors
+Answer = Piece | Words | Vectors | Failed
 
-decode_task: Final = msgspec.msgpack.Decoder(Task).decode
-decode_answer: Final = msgspec.msgpack.Decoder(Answer).decode
+decode_task: Final[Callable[[bytes], Task]] = msgspec.msgpack.Decoder(Task).decode
+decode_answer: Final[Callable[[bytes], Answer]] = msgspec.msgpack.Decoder(Answer).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 

@@ -55,23 +55,20 @@ async def search(
     if store is None:
         return []
     chosen = None if filter is None else await _chosen(db, project, store_id, filter)
-    blocks = None
+    signs = None
     if meanings is not None:
-        blocks = await chunk_vectors.vectors_of_store(db, store, model=meanings.model, files=chosen, limit=MOST_CHUNKS)
+        signs = await chunk_vectors.signs_of_store(db, store, model=meanings.model, files=chosen, limit=MOST_CHUNKS)
     # Each query ranks by itself, and a chunk counts with the best of its scores.
     best: dict[int, tuple[int, chunks.FoundChunk]] = {}  # by id, with its rank
     for query in queries:
-        found = await _by_words(db, store, query, files=chosen, limit=_DEPTH if blocks else limit)
-        if blocks and meanings is not None:
-            near = {
-                id: cosine
-                for id, cosine in nearest(blocks, meanings.vectors[query], limit=_DEPTH).items()
-                if cosine > 0
-            }
+        found = await _by_words(db, store, query, files=chosen, limit=_DEPTH if signs else limit)
+        if signs and meanings is not None:
+            nearby = await nearest(db, signs, meanings.vectors[query], limit=_DEPTH)
+            near = {id: cosine for id, cosine in nearby.items() if cosine > 0}
             found = fused(found, await chunk_vectors.chunks_by_id(db, near))[:limit]
         for rank, hit in enumerate(found):
             if hit.id not in best or best[hit.id][1].score < hit.score:
-                best[hit.id] = (rank if blocks else 0, hit)
+                best[hit.id] = (rank if signs else 0, hit)
     ranked = sorted(best.values(), key=lambda ranked: (-ranked[1].score, ranked[0], ranked[1].id))[:limit]
     return await _named(db, project, store_id, [hit for _, hit in ranked if hit.score >= threshold], now=now)
 

@@ -1,6 +1,6 @@
-"""Vectors of chunks: written with them, read for a search of their store."""
+"""Vectors of chunks: written with them or later, read for a search of their store."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -8,46 +8,138 @@ from proxy.store.chunks import PLACES, FoundChunk
 from proxy.store.database import Connection, Value
 
 
-class Block(Struct, frozen=True, kw_only=True):
-    """The vectors of chunks that follow one another, packed."""
+class Packed(Struct, frozen=True, kw_only=True):
+    """The vectors of chunks that follow one another in a set, packed."""
 
-    first: int
-    """The id of the first chunk."""
+    place: int
+    """Of the first of these chunks."""
+    chunks: int
+    owners: bytes
+    signs: bytes
     vectors: bytes
 
 
-async def write_vectors(db: Connection, set_id: int, vectors: bytes, *, place: int, model: str) -> None:
-    """Those of the chunks from this place on in a set."""
-    await db.run(
-        "INSERT INTO chunk_vectors (set_id, place, model, vectors) VALUES (:set_id, :place, :model, :vectors)",
-        {"set_id": set_id, "place": place, "model": model, "vectors": vectors},
+class Signs(Struct, frozen=True, kw_only=True):
+    """What is looked at first, of a row."""
+
+    row: int
+    first: int
+    """The id of the first chunk."""
+    owners: bytes
+    signs: bytes
+
+
+class Behind(Struct, frozen=True, kw_only=True):
+    """Chunks without vectors, which follow one another in a set."""
+
+    set_id: int
+    place: int
+    texts: list[str]
+    repeated: list[int]
+
+
+async def write_vectors(db: Connection, set_id: int, rows: Sequence[Packed], *, model: str) -> bool:
+    """Those of the next chunks of a set. False, and nothing is written, where these are not the next, or nobody's."""
+    changed = await db.run(
+        """
+        UPDATE chunk_sets SET model = :model, embedded = :end
+         WHERE id = :id AND file IS NOT NULL AND embedded = :place AND (model IS NULL OR model = :model)
+        """,
+        {"id": set_id, "model": model, "place": rows[0].place, "end": rows[-1].place + rows[-1].chunks},
+    )
+    if not changed:
+        return False
+    for row in rows:
+        if row.vectors:
+            await db.run(
+                """
+                INSERT INTO chunk_vectors (set_id, place, model, owners, signs, vectors)
+                VALUES (:set_id, :place, :model, :owners, :signs, :vectors)
+                """,
+                {
+                    "set_id": set_id,
+                    "place": row.place,
+                    "model": model,
+                    "owners": row.owners,
+                    "signs": row.signs,
+                    "vectors": row.vectors,
+                },
+            )
+    return True
+
+
+async def next_behind(db: Connection, *, limit: int) -> Behind | None:
+    """The next chunks that want vectors, of the oldest set that has any."""
+    row = await db.one(
+        """
+        SELECT id, embedded FROM chunk_sets
+         WHERE complete = 1 AND file IS NOT NULL AND embedded < chunks ORDER BY id LIMIT 1
+        """,
+        {},
+    )
+    if row is None:
+        return None
+    first = row["id"] * PLACES + row["embedded"]
+    rows = await db.all(
+        "SELECT repeated, text FROM chunks WHERE id >= :first AND id < :end ORDER BY id LIMIT :limit",
+        {"first": first, "end": (row["id"] + 1) * PLACES, "limit": limit},
+    )
+    return Behind(
+        set_id=row["id"],
+        place=row["embedded"],
+        texts=[each["text"] for each in rows],
+        repeated=[each["repeated"] for each in rows],
     )
 
 
-async def vectors_of_store(
+async def set_of_other_model(db: Connection, model: str) -> int | None:
+    """Some set that has vectors of another model than this one."""
+    row = await db.one("SELECT id FROM chunk_sets WHERE model < :model OR model > :model LIMIT 1", {"model": model})
+    return None if row is None else int(row["id"])
+
+
+async def forget_vectors(db: Connection, set_id: int) -> None:
+    """Take a set's vectors away, so that it wants new ones."""
+    await db.run("DELETE FROM chunk_vectors WHERE set_id = :id", {"id": set_id})
+    await db.run("UPDATE chunk_sets SET model = NULL, embedded = 0 WHERE id = :id", {"id": set_id})
+
+
+async def signs_of_store(
     db: Connection, store: int, *, model: str, files: Sequence[int] | None, limit: int
-) -> list[Block] | None:
-    """All of a store, by its key, that can be found; `files`, by seq, are the only ones looked into.
+) -> list[Signs] | None:
+    """Of all vectors of a store, by its key, that can be found; `files`, by seq, are the only ones looked into.
 
     None where the store has more than `limit` chunks.
     """
-    binds: dict[str, Value] = {"store": store, "model": model}
+    binds: dict[str, Value] = {"store": store}
     chosen = ""
     if files is not None:
         chosen = "AND file IN (SELECT value FROM json_each(:files))"
         binds["files"] = f"[{','.join(str(int(file)) for file in files)}]"
     sets = f"FROM chunk_sets WHERE store = :store AND file IS NOT NULL AND complete = 1 {chosen}"
-    row = await db.one(f"SELECT sum(chunks) AS chunks {sets}", {**binds, "model": None})
+    row = await db.one(f"SELECT sum(chunks) AS chunks {sets}", binds)
     if row is not None and (row["chunks"] or 0) > limit:
         return None
     rows = await db.all(
         f"""
-        SELECT set_id, place, vectors FROM chunk_vectors
+        SELECT id, set_id, place, owners, signs FROM chunk_vectors
          WHERE set_id IN (SELECT id {sets}) AND model = :model ORDER BY set_id, place
         """,
-        binds,
+        {**binds, "model": model},
     )
-    return [Block(first=row["set_id"] * PLACES + row["place"], vectors=row["vectors"]) for row in rows]
+    return [
+        Signs(row=row["id"], first=row["set_id"] * PLACES + row["place"], owners=row["owners"], signs=row["signs"])
+        for row in rows
+    ]
+
+
+async def vectors_of_rows(db: Connection, rows: Iterable[int]) -> dict[int, bytes]:
+    """The packed vectors of these rows."""
+    wanted = f"[{','.join(str(int(row)) for row in rows)}]"
+    found = await db.all(
+        "SELECT id, vectors FROM chunk_vectors WHERE id IN (SELECT value FROM json_each(:rows))", {"rows": wanted}
+    )
+    return {row["id"]: row["vectors"] for row in found}
 
 
 async def chunks_by_id(db: Connection, scores: Mapping[int, float]) -> list[FoundChunk]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.embedding import Embedder
+from adapters.embedding import Embedder, Served
 from config.settings import RetrievalSettings, UpstreamSettings
 from proxy.retrieval.filters import filter_of
 from proxy.retrieval.ingestion import Ingestion
@@ -32,7 +32,7 @@ async def server() -> AsyncIterator[Embeddings]:
 
 @pytest.fixture
 async def embedder(server: Embeddings) -> AsyncIterator[Embedder]:
-    embedder = Embedder("words", UpstreamSettings(url=server.url, retries=0))
+    embedder = Served("words", UpstreamSettings(url=server.url, retries=0))
     yield embedder
     await embedder.aclose()
 
@@ -102,6 +102,6 @@ async def test_a_model_that_fails_leaves_words(library: Library, embedder: Embed
 
 async def test_vectors_of_another_model_are_not_compared(library: Library, server: Embeddings) -> None:
     await furnished(library)
-    other = Embedder("others", UpstreamSettings(url=server.url))
+    other = Served("others", UpstreamSettings(url=server.url))
     assert await found(library, other, "dessert") == []
     await other.aclose()

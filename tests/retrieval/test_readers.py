@@ -67,7 +67,7 @@ async def test_one_process_reads_file_after_file(readers: Readers, tmp_path: Pat
         bad.write_bytes(b"\0" * 100)
         with pytest.raises(Unreadable, match="not a text file"):
             await chunks_in(readers, a_task(bad))
-    assert len(readers._processes) == 1
+    assert len(readers.processes.alive) == 1
 
 
 async def test_a_file_with_too_many_tokens(readers: Readers, tmp_path: Path) -> None:
@@ -83,14 +83,14 @@ async def test_a_file_that_takes_for_ever(readers: Readers, tmp_path: Path) -> N
     with pytest.raises(Unreadable, match="within 1 seconds"):
         await chunks_in(readers, a_task(tmp_path / "pipe", seconds=1))
     await check_alive(readers, tmp_path)
-    assert len(readers._processes) == 1
+    assert len(readers.processes.alive) == 1
 
 
 async def test_a_file_that_its_reader_dies_of(readers: Readers, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     reading = asyncio.ensure_future(chunks_in(readers, a_task(tmp_path / "pipe")))
     writing = await asyncio.to_thread(os.open, tmp_path / "pipe", os.O_WRONLY)  # now it reads
-    (process,) = readers._processes
+    (process,) = readers.processes.alive
     process.kill()
     with pytest.raises(Unreadable) as error:
         await reading
@@ -101,7 +101,7 @@ async def test_a_file_that_its_reader_dies_of(readers: Readers, tmp_path: Path) 
 
 async def test_a_reader_that_somebody_ended_meanwhile(readers: Readers, tmp_path: Path) -> None:
     await check_alive(readers, tmp_path)
-    (process,) = readers._processes
+    (process,) = readers.processes.alive
     process.kill()
     await process.wait()
     await check_alive(readers, tmp_path)
@@ -112,7 +112,7 @@ async def test_who_stops_listening_ends_the_reader(readers: Readers, tmp_path: P
     file.write_text("word " * 50_000)
     pieces = readers.read(a_task(file, most_tokens=100, overlap_tokens=0, most_in_all=10**6))
     await anext(pieces)
-    (process,) = readers._processes
+    (process,) = readers.processes.alive
     await pieces.aclose()
     assert process.returncode is not None
     await check_alive(readers, tmp_path)
@@ -121,13 +121,13 @@ async def test_who_stops_listening_ends_the_reader(readers: Readers, tmp_path: P
 async def test_they_rest_when_there_is_nothing_to_read(readers: Readers, tmp_path: Path) -> None:
     await check_alive(readers, tmp_path)
     await readers.rest()
-    assert not readers._processes
+    assert not readers.processes.alive
     await check_alive(readers, tmp_path)
 
 
 async def test_a_reader_ends_with_the_server(readers: Readers, tmp_path: Path) -> None:
     await check_alive(readers, tmp_path)
-    (process,) = readers._processes
+    (process,) = readers.processes.alive
     assert process.stdin is not None
     process.stdin.close()
     async with asyncio.timeout(SOON):
@@ -137,7 +137,7 @@ async def test_a_reader_ends_with_the_server(readers: Readers, tmp_path: Path) -
 async def test_it_knows_no_settings(readers: Readers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNDERSTUDY_UPSTREAM_API_KEY", "secret")
     await check_alive(readers, tmp_path)
-    (process,) = readers._processes
+    (process,) = readers.processes.alive
     environment = environment_of(process.pid)
     if environment is None:
         pytest.skip("there is no /proc on this system to see what a process was given")

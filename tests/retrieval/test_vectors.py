@@ -1,38 +1,126 @@
 """Vectors in one byte a component, the nearest of them, and two rankings made one."""
 
-import math
-import random
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.retrieval.search import fused
-from proxy.retrieval.vectors import nearest, packed
-from proxy.store.chunk_vectors import Block
-from proxy.store.chunks import FoundChunk
+from proxy.retrieval.vectors import ALL_COMPARED, CANDIDATES, nearest, packed
+from proxy.store import Connection, Store, chunk_vectors
+from proxy.store.chunks import PLACES, FoundChunk
+from tests import shelves
+from tests.serving import StandingClock
+
+MODEL = "m"
 
 
-def cosine(one: list[float], other: list[float]) -> float:
-    lengths = math.hypot(*one) * math.hypot(*other)
-    return sum(a * b for a, b in zip(one, other, strict=True)) / lengths if lengths else 0.0
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = await Store.open(tmp_path, StandingClock())
+    await shelves.a_shelf(store, "home", {}, id="vs_1")
+    yield store
+    await store.aclose()
 
 
-def test_the_nearest_are_those_that_a_plain_sum_finds() -> None:
-    chance = random.Random(3)
-    vectors = [[chance.gauss(0, 1) for _ in range(64)] for _ in range(500)]
-    query = [chance.gauss(0, 1) for _ in range(64)]
-    blocks = [Block(first=1000, vectors=packed(vectors[:300])), Block(first=5000, vectors=packed(vectors[300:]))]
-    found = nearest(blocks, query, limit=10)
-    exact = {(1000 + n if n < 300 else 4700 + n): cosine(vector, query) for n, vector in enumerate(vectors)}
-    best = sorted(exact, key=lambda id: -exact[id])[:10]
-    assert list(found) == best
-    assert all(abs(found[id] - exact[id]) < 0.01 for id in found)
+async def written(store: Store, name: str, made: Sequence[Sequence[Sequence[float]]]) -> int:
+    """A file with a chunk for each of these, with its vectors; the id of its first chunk."""
+    await shelves.put(store, "home", "vs_1", name)
+    await shelves.read(store, "home", "vs_1", name, [f"{name} {n}" for n in range(len(made))])
+
+    async def write(db: Connection) -> int:
+        row = await db.one("SELECT max(id) AS id FROM chunk_sets", {})
+        assert row is not None
+        assert await chunk_vectors.write_vectors(db, row["id"], packed(made, place=0), model=MODEL)
+        return int(row["id"]) * PLACES
+
+    return await store.write(write)
 
 
-def test_vectors_of_nothing_and_of_another_length_are_not_near() -> None:
-    blocks = [Block(first=0, vectors=packed([[0.0, 0.0, 0.0]])), Block(first=9, vectors=packed([[1.0] * 64]))]
-    assert nearest(blocks, [1.0, 0.0, 0.0], limit=5) == {0: 0.0}
-    assert nearest([], [1.0], limit=5) == {}
+async def found(store: Store, query: Sequence[float], *, limit: int) -> dict[int, float]:
+    async def read(db: Connection) -> dict[int, float]:
+        rows = await chunk_vectors.signs_of_store(db, 1, model=MODEL, files=None, limit=10**6)
+        assert rows is not None
+        return await nearest(db, rows, query, limit=limit)
+
+    return await store.read(read)
+
+
+def unit(
+    vectors: "np.ndarray[tuple[int, int], np.dtype[np.float64]]",
+) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+async def test_the_nearest_are_those_that_a_plain_product_finds(store: Store) -> None:
+    chance = np.random.default_rng(3)
+    vectors = chance.normal(size=(500, 60))  # not a whole number of bytes of signs
+    query = chance.normal(size=(1, 60))
+    first = await written(store, "one", [[vector] for vector in vectors[:300].tolist()])
+    # Those of the second file have two vectors for each chunk, and none for the last.
+    pairs = [[vectors[n].tolist(), vectors[n + 1].tolist()] for n in range(300, 500, 2)]
+    second = await written(store, "two", [*pairs, []])
+    cosines = (unit(vectors) @ unit(query).T)[:, 0]
+    exact = {first + n: cosines[n] for n in range(300)}
+    exact |= {second + n: max(cosines[300 + 2 * n], cosines[301 + 2 * n]) for n in range(100)}
+    hits = await found(store, query[0].tolist(), limit=10)
+    assert list(hits) == sorted(exact, key=lambda id: -exact[id])[:10]
+    assert all(abs(hits[id] - exact[id]) < 0.01 for id in hits)
+    assert await found(store, query[0].tolist(), limit=1000) == pytest.approx(exact, abs=0.01)
+
+
+async def test_among_many_the_nearest_are_found_by_their_signs(store: Store) -> None:
+    chance = np.random.default_rng(4)
+    # As texts are: about one of a few hundred subjects, and each in its own way.
+    subjects = chance.normal(size=(300, 384))
+    count = ALL_COMPARED + CANDIDATES
+    vectors = subjects[chance.integers(300, size=count)] + chance.normal(size=(count, 384))
+    first = await written(store, "many", [[vector] for vector in vectors.tolist()])
+    for subject in (0, 1, 2):
+        query = subjects[subject : subject + 1] + chance.normal(size=(1, 384))
+        cosines = (unit(vectors) @ unit(query).T)[:, 0]
+        best = [first + int(n) for n in np.argsort(-cosines)[:20]]
+        hits = await found(store, query[0].tolist(), limit=20)
+        assert len(set(hits) & set(best)) >= 19
+        assert next(iter(hits)) == best[0]
+
+
+async def test_what_has_no_vectors_or_some_of_another_length(store: Store) -> None:
+    assert await found(store, [1.0], limit=5) == {}
+    nothing = await written(store, "nothing", [[[0.0, 0.0, 0.0]]])
+    await written(store, "long", [[[1.0] * 64]])
+    await written(store, "empty", [[], []])
+    assert await found(store, [1.0, 0.0, 0.0], limit=5) == {nothing: 0.0}
+
+
+async def test_vectors_follow_one_another(store: Store) -> None:
+    await shelves.put(store, "home", "vs_1", "a")
+    await shelves.read(store, "home", "vs_1", "a", ["x"] * 40)
+
+    async def write(db: Connection, place: int, count: int, model: str) -> bool:
+        rows = packed([[[1.0, 2.0]]] * count, place=place)
+        return await chunk_vectors.write_vectors(db, 1, rows, model=model)
+
+    async def behind(db: Connection) -> tuple[int, int] | None:
+        found = await chunk_vectors.next_behind(db, limit=30)
+        return None if found is None else (found.place, len(found.texts))
+
+    assert await store.read(behind) == (0, 30)
+    assert not await store.write(lambda db: write(db, 8, 8, MODEL))
+    assert await store.write(lambda db: write(db, 0, 20, MODEL))
+    assert not await store.write(lambda db: write(db, 0, 20, MODEL))
+    assert not await store.write(lambda db: write(db, 20, 20, "other"))
+    assert await store.read(behind) == (20, 20)
+    assert await store.write(lambda db: write(db, 20, 20, MODEL))
+    assert await store.read(behind) is None
+    assert await store.read(lambda db: chunk_vectors.set_of_other_model(db, MODEL)) is None
+    assert await store.read(lambda db: chunk_vectors.set_of_other_model(db, "other")) == 1
+    await store.write(lambda db: chunk_vectors.forget_vectors(db, 1))
+    assert await store.read(behind) == (0, 30)
+    assert await store.read(lambda db: chunk_vectors.signs_of_store(db, 1, model=MODEL, files=None, limit=99)) == []
 
 
 def hits(*scores: tuple[int, float]) -> list[FoundChunk]:

@@ -78,9 +78,9 @@ async def test_a_newer_database_is_refused_with_both_versions_and_left_alone(sto
 
 
 async def test_one_that_fails_leaves_nothing_behind(store: Store) -> None:
-    broken = Migration(
-        version=7, name="0007_broken", script="CREATE TABLE half (id TEXT);\nCREATE TABLE half (id TEXT);"
-    )
+    version = migrations_for("sqlite")[-1].version + 1
+    script = "CREATE TABLE half (id TEXT);\nCREATE TABLE half (id TEXT);"
+    broken = Migration(version=version, name=f"{version:04}_broken", script=script)
     before = await store.read(seen), await store.read(tables)
     with pytest.raises(DatabaseFailed, match="half already exists"):
         await store.write(lambda db: apply(db, migration=broken, at=AT))

@@ -1,0 +1,24 @@
+"""A process that makes vectors of texts for the server, with the built-in model."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from proxy.retrieval.minilm import MiniLM
+from proxy.retrieval.protocol import Answer, MakeVectors, Task, Vectors
+from proxy.retrieval.working import work
+
+_model = lru_cache(maxsize=1)(MiniLM)
+
+
+def _answers(task: Task) -> Iterator[Answer]:
+    if not isinstance(task, MakeVectors):
+        raise TypeError(f"no task for a process that makes vectors: {task}")
+    made = [_model().vectors(text) for text in task.texts]
+    yield Vectors(
+        counts=[len(vectors) for vectors in made],
+        components=b"".join(vector.tobytes() for vectors in made for vector in vectors),
+    )
+
+
+if __name__ == "__main__":
+    work(_answers)
