@@ -66,6 +66,11 @@ class Query(Struct, frozen=True, kw_only=True):
         return share / (share + 0.5)
 
 
+def share_of(score: float) -> float:
+    """How much of a query a chunk with this score has, where 1 is all of it, once; up to about 2."""
+    return 0.5 * score / (1.0 - score)
+
+
 def query_of(store: int, terms: Iterable[str], *, chunks: int, counts: Mapping[str, int]) -> Query | None:
     """A search for terms, in a store of so many chunks. `counts` says in how many of them a word of the index is.
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
+from adapters.embedding import Vector
 from proxy.retrieval.analysis import terms_of
 from proxy.retrieval.filters import Filter
+from proxy.retrieval.fusion import DEPTH, fused
 from proxy.retrieval.lexical import MOST_TERMS, query_of, words_of
 from proxy.retrieval.meaning import Meanings
 from proxy.retrieval.vectors import MOST_CHUNKS, nearest
@@ -16,12 +17,6 @@ from proxy.store import Connection, chunk_vectors, chunks, files, vector_store_f
 
 _MOST_WORDS: Final = 4 * MOST_TERMS
 """Of a query, that are looked up at all: a whole document is no query."""
-
-
-_DEPTH: Final = 100
-"""How far down two rankings are looked at before they are made one."""
-_RANKS: Final = 60
-"""What it counts to be first rather than second: little. As in Cormack et al., Reciprocal Rank Fusion, 2009."""
 
 
 class Found(Struct, frozen=True, kw_only=True):
@@ -59,39 +54,16 @@ async def search(
     if meanings is not None:
         signs = await chunk_vectors.signs_of_store(db, store, model=meanings.model, files=chosen, limit=MOST_CHUNKS)
     # Each query ranks by itself, and a chunk counts with the best of its scores.
-    best: dict[int, tuple[int, chunks.FoundChunk]] = {}  # by id, with its rank
+    best: dict[int, chunks.FoundChunk] = {}
     for query in queries:
-        found = await _by_words(db, store, query, files=chosen, limit=_DEPTH if signs else limit)
+        found = await _by_words(db, store, query, files=chosen, limit=DEPTH if signs else limit)
         if signs and meanings is not None:
-            nearby = await nearest(db, signs, meanings.vectors[query], limit=_DEPTH)
-            near = {id: cosine for id, cosine in nearby.items() if cosine > 0}
-            found = fused(found, await chunk_vectors.chunks_by_id(db, near))[:limit]
-        for rank, hit in enumerate(found):
-            if hit.id not in best or best[hit.id][1].score < hit.score:
-                best[hit.id] = (rank if signs else 0, hit)
-    ranked = sorted(best.values(), key=lambda ranked: (-ranked[1].score, ranked[0], ranked[1].id))[:limit]
-    return await _named(db, project, store_id, [hit for _, hit in ranked if hit.score >= threshold], now=now)
-
-
-def fused(by_words: Sequence[chunks.FoundChunk], by_meaning: Sequence[chunks.FoundChunk]) -> list[chunks.FoundChunk]:
-    """Two rankings as one, by the sum of 1 / (60 + rank): being high in one counts, being in both counts more.
-
-    A chunk's score is the better one of its two, but never above that of one that ranks higher: scores of words and
-    of vectors cannot be added up, and thresholds are on scores.
-    """
-    merged = {hit.id: hit for hit in [*by_words, *by_meaning]}
-    ranks: dict[int, float] = dict.fromkeys(merged, 0.0)
-    scores: dict[int, float] = dict.fromkeys(merged, 0.0)
-    for ranking in (by_words, by_meaning):
-        in_order = sorted(ranking, key=lambda hit: (-hit.score, hit.id))
-        for rank, hit in enumerate(in_order, start=1):
-            ranks[hit.id] += 1 / (_RANKS + rank)
-            scores[hit.id] = max(scores[hit.id], min(hit.score, 1.0))
-    ceiling, found = 1.0, []
-    for id in sorted(merged, key=lambda id: (-ranks[id], -scores[id], id)):
-        ceiling = min(ceiling, scores[id])
-        found.append(replace(merged[id], score=ceiling))
-    return found
+            found = fused(found, await _by_meaning(db, signs, meanings.vectors[query]))[:limit]
+        for hit in found:
+            if hit.id not in best or best[hit.id].score < hit.score:
+                best[hit.id] = hit
+    ranked = sorted(best.values(), key=lambda hit: (-hit.score, hit.id))[:limit]
+    return await _named(db, project, store_id, [hit for hit in ranked if hit.score >= threshold], now=now)
 
 
 async def _by_words(
@@ -104,6 +76,12 @@ async def _by_words(
         return []
     hits = await chunks.best_chunks(db, store, asked.weights, files=files, limit=limit)
     return [chunks.FoundChunk(id=hit.id, file=hit.file, score=asked.score(hit.score), text=hit.text) for hit in hits]
+
+
+async def _by_meaning(db: Connection, signs: Sequence[chunk_vectors.Signs], query: Vector) -> list[chunks.FoundChunk]:
+    near = {id: cosine for id, cosine in (await nearest(db, signs, query, limit=DEPTH)).items() if cosine > 0}
+    found = await chunk_vectors.chunks_by_id(db, near)
+    return sorted(found, key=lambda hit: (-hit.score, hit.id))
 
 
 async def _chosen(db: Connection, project: str, store_id: str, filter: Filter) -> list[int]:

@@ -169,7 +169,7 @@ async def test_stopping_in_the_middle_loses_nothing(library: Library) -> None:
     await library.ingestion.start()
 
     async def reading() -> bool | None:
-        return True if library.ingestion._readers._processes else None
+        return True if library.ingestion._readers.processes.alive else None
 
     await library.until(reading)
     await library.ingestion.aclose()

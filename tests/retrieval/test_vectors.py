@@ -1,17 +1,14 @@
-"""Vectors in one byte a component, the nearest of them, and two rankings made one."""
+"""Vectors in one byte a component, and the nearest of them."""
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from proxy.retrieval.search import fused
 from proxy.retrieval.vectors import ALL_COMPARED, CANDIDATES, nearest, packed
 from proxy.store import Connection, Store, chunk_vectors
-from proxy.store.chunks import PLACES, FoundChunk
+from proxy.store.chunks import PLACES
 from tests import shelves
 from tests.serving import StandingClock
 
@@ -121,31 +118,3 @@ async def test_vectors_follow_one_another(store: Store) -> None:
     await store.write(lambda db: chunk_vectors.forget_vectors(db, 1))
     assert await store.read(behind) == (0, 30)
     assert await store.read(lambda db: chunk_vectors.signs_of_store(db, 1, model=MODEL, files=None, limit=99)) == []
-
-
-def hits(*scores: tuple[int, float]) -> list[FoundChunk]:
-    return [FoundChunk(id=id, file=1, score=score, text="") for id, score in scores]
-
-
-def test_what_both_find_comes_first() -> None:
-    by_words = hits((1, 0.8), (2, 0.7), (3, 0.6))
-    by_meaning = hits((4, 0.9), (2, 0.5), (5, 0.4))
-    assert [(hit.id, hit.score) for hit in fused(by_words, by_meaning)] == [
-        (2, 0.7),
-        (4, 0.7),
-        (1, 0.7),
-        (3, 0.6),
-        (5, 0.4),
-    ]
-
-
-RANKING = st.dictionaries(st.integers(1, 20), st.floats(-1, 1), max_size=10).map(lambda found: hits(*found.items()))
-
-
-@given(RANKING, RANKING)
-def test_every_hit_once_and_scores_that_only_fall(by_words: list[FoundChunk], by_meaning: list[FoundChunk]) -> None:
-    found = fused(by_words, by_meaning)
-    assert sorted(hit.id for hit in found) == sorted({hit.id for hit in [*by_words, *by_meaning]})
-    scores = [hit.score for hit in found]
-    assert scores == sorted(scores, reverse=True)
-    assert all(0 <= score <= 1 for score in scores)
