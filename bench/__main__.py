@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import deltas, files, first_token, prefix, prompts, requests, starting, vector_stores
+from bench import deltas, files, first_token, meaning, prefix, prompts, quality, requests, starting, vector_stores
 from bench.figures import HEADING, Row, row
 from bench.machine import Machine, Others, this_machine
 from bench.processes import ROOT
@@ -26,6 +26,8 @@ MEASUREMENTS: dict[str, Callable[[Setting], Iterator[Row]]] = {
     "files": files.measure,
     "ingest": vector_stores.measure,
     "search": vector_stores.searches,
+    "vectors": meaning.measure,
+    "quality": quality.measure,
     "memory": starting.memory,
 }
 

@@ -36,6 +36,8 @@ class Sizes(Struct, frozen=True, kw_only=True):
     ingested_files: int = 20
     searched_chunks: int = 100_000
     searches: int = 200
+    passages: int = 10_000
+    embedded_kilobytes: int = 1_000
     clients: tuple[int, ...] = (1, 16, 64)
 
 
@@ -58,6 +60,8 @@ TINY = Sizes(
     ingested_files=1,
     searched_chunks=50,
     searches=3,
+    passages=12,
+    embedded_kilobytes=4,
     clients=(1, 2),
 )
 """For a look at whether it works; the figures mean nothing."""

@@ -74,8 +74,10 @@ class CatchingUp:
         behind = await self._store.read(lambda db: chunk_vectors.next_behind(db, limit=_CHUNKS_AT_ONCE))
         if behind is not None:
             made = await self._made(behind)
-            rows = await asyncio.to_thread(packed, made, place=behind.place)
-            await self._store.write(lambda db: chunk_vectors.write_vectors(db, behind.set_id, rows, model=self._model))
+            vectors = await asyncio.to_thread(packed, made, place=behind.place)
+            await self._store.write(
+                lambda db: chunk_vectors.write_vectors(db, behind.set_id, vectors, model=self._model)
+            )
             return True
         other = await self._store.read(lambda db: chunk_vectors.set_of_other_model(db, self._model))
         if other is not None:

@@ -207,7 +207,7 @@ class Ingestion:
         except UpstreamError as failure:
             log.warning("%s has no vectors yet: %s", entry.file.id, failure)
             return None
-        return _Vectors(model=embedder.model, rows=await asyncio.to_thread(packed, made, place=place))
+        return _Vectors(model=embedder.model, packed=await asyncio.to_thread(packed, made, place=place))
 
     async def _material(self, db: Connection, entry: StoredEntry) -> "_Material | None":
         """None for a file that nobody waits for any more."""
@@ -249,7 +249,7 @@ class _Material(Struct, frozen=True, kw_only=True):
 
 class _Vectors(Struct, frozen=True, kw_only=True):
     model: str
-    rows: list[Packed]
+    packed: Packed
 
 
 class _Saving:
@@ -273,7 +273,7 @@ class _Saving:
             await chunks.drop_set(db, set_id)
             return False
         if vectors is not None:
-            await chunk_vectors.write_vectors(db, set_id, vectors.rows, model=vectors.model)
+            await chunk_vectors.write_vectors(db, set_id, vectors.packed, model=vectors.model)
         if piece.is_last:
             await chunks.complete_set(db, set_id)
             await vector_store_files.end_entry(db, self._entry, status="completed", usage_bytes=self._usage_bytes)

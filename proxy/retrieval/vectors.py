@@ -20,28 +20,22 @@ if TYPE_CHECKING:
 
 MOST_CHUNKS: Final = 500_000
 """Of a store; one with more is searched by words only."""
+_OWNER: Final = "<u2"
 ALL_COMPARED: Final = 8_192
 """Up to so many vectors are compared in full."""
 CANDIDATES: Final = 1_000
 """Of more, so many."""
-_CHUNKS_OF_A_ROW: Final = 16
-"""A few, because rows are read whole for the few candidates in them."""
+_VECTORS_OF_A_PART: Final = 8
+"""A few, because parts are read whole for the few candidates in them."""
 
 
-def packed(made: Sequence[Sequence[Vector]], *, place: int) -> list[Packed]:
-    """The vectors of chunks that follow one another from this place on, in rows as they are kept."""
-    return [
-        _row(made[start : start + _CHUNKS_OF_A_ROW], place=place + start)
-        for start in range(0, len(made), _CHUNKS_OF_A_ROW)
-    ]
-
-
-def _row(made: Sequence[Sequence[Vector]], *, place: int) -> Packed:
+def packed(made: Sequence[Sequence[Vector]], *, place: int) -> Packed:
+    """The vectors of chunks that follow one another from this place on."""
     import numpy as np
 
     owners = [owner for owner, vectors in enumerate(made) for _ in vectors]
     if not owners:
-        return Packed(place=place, chunks=len(made), owners=b"", signs=b"", vectors=b"")
+        return Packed(place=place, chunks=len(made), owners=b"", signs=b"", parts=[])
     given = np.asarray([vector for vectors in made for vector in vectors], dtype=np.float32)
     largest = np.abs(given).max(axis=1, keepdims=True)
     whole = np.rint(given / np.where(largest > 0, largest, 1) * 127).astype(np.int8)
@@ -52,13 +46,13 @@ def _row(made: Sequence[Sequence[Vector]], *, place: int) -> Packed:
     return Packed(
         place=place,
         chunks=len(made),
-        owners=np.asarray(owners, dtype=np.uint8).tobytes(),
+        owners=np.asarray(owners, dtype=_OWNER).tobytes(),
         signs=_signs(given).tobytes(),
-        vectors=rows.tobytes(),
+        parts=[rows[n : n + _VECTORS_OF_A_PART].tobytes() for n in range(0, len(rows), _VECTORS_OF_A_PART)],
     )
 
 
-async def nearest(db: Connection, rows: Sequence[Signs], query: Vector, *, limit: int) -> dict[int, float]:
+async def nearest(db: Connection, signs: Sequence[Signs], query: Vector, *, limit: int) -> dict[int, float]:
     """The ids of the chunks that have a vector which points most nearly where the query does, best first, with cosines.
 
     A chunk counts with the best of its vectors.
@@ -69,25 +63,27 @@ async def nearest(db: Connection, rows: Sequence[Signs], query: Vector, *, limit
     wanted /= np.linalg.norm(wanted) or 1.0
     width, kind = -(-len(wanted) // 8), _kind(len(wanted))
     # A model may have changed its length under the same name.
-    fitting = [row for row in rows if row.owners and len(row.signs) == width * len(row.owners)]
+    fitting = [each for each in signs if len(each.signs) * 2 == width * len(each.owners)]
     if not fitting:
         return {}
-    counts = np.array([len(row.owners) for row in fitting])
+    counts = np.array([len(each.signs) // width for each in fitting])
     ends = np.cumsum(counts)
     chosen = np.arange(ends[-1])
     if len(chosen) > ALL_COMPARED:
-        signs = np.frombuffer(b"".join([row.signs for row in fitting]), dtype=np.uint8).reshape(-1, width)
-        chosen = np.sort(np.argpartition(_differing(signs, _signs(wanted)), CANDIDATES)[:CANDIDATES])
-    # Of each one that is chosen, the number of its row, and its number among all vectors of such rows.
-    numbers = np.searchsorted(ends, chosen, side="right")
-    used, of_used = np.unique(numbers, return_inverse=True)
-    contents = await chunk_vectors.vectors_of_rows(db, [fitting[number].row for number in used])
-    read = b"".join([contents[fitting[number].row] for number in used])
+        all_signs = np.frombuffer(b"".join([each.signs for each in fitting]), dtype=np.uint8).reshape(-1, width)
+        chosen = np.sort(np.argpartition(_differing(all_signs, _signs(wanted)), CANDIDATES)[:CANDIDATES])
+    numbers = np.searchsorted(ends, chosen, side="right")  # of `fitting`, in which each one that is chosen is
     within = chosen - (ends - counts)[numbers]
-    looked_at = np.frombuffer(read, dtype=kind)[(np.cumsum(counts[used]) - counts[used])[of_used] + within]
+    parts = np.array([each.id for each in fitting])[numbers] * chunk_vectors.PARTS + within // _VECTORS_OF_A_PART
+    wanted_parts, of_wanted = np.unique(parts, return_inverse=True)
+    read = await chunk_vectors.vectors_by_id(db, wanted_parts)
+    # All but the last of what was written together have the same number of vectors: where each begins is added up.
+    sizes = np.array([len(part) for part in read]) // kind.itemsize
+    places = (np.cumsum(sizes) - sizes)[of_wanted] + within % _VECTORS_OF_A_PART
+    looked_at = np.frombuffer(b"".join(read), dtype=kind)[places]
     cosines = looked_at["vector"].astype(np.float32) @ wanted * looked_at["factor"]
-    owners = np.frombuffer(b"".join([row.owners for row in fitting]), dtype=np.uint8)[chosen]
-    ids = np.array([row.first for row in fitting])[numbers] + owners
+    owners = np.frombuffer(b"".join([each.owners for each in fitting]), dtype=_OWNER)[chosen]
+    ids = np.array([each.first for each in fitting])[numbers] + owners
     best: dict[int, float] = {}
     for place in np.lexsort((ids, -cosines)):
         if len(best) == limit:

@@ -1,11 +1,19 @@
-"""Vectors of chunks: written with them or later, read for a search of their store."""
+"""Vectors of chunks: written with them or later, read for a search of their store.
+
+They go with their set.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from proxy.store.chunks import PLACES, FoundChunk
 from proxy.store.database import Connection, Value
+
+PARTS: Final = 1 << 10
+"""How many rows of vectors there may be for a row of signs: the id of the former is the latter's, times this, and which
+of them it is."""
 
 
 class Packed(Struct, frozen=True, kw_only=True):
@@ -16,13 +24,14 @@ class Packed(Struct, frozen=True, kw_only=True):
     chunks: int
     owners: bytes
     signs: bytes
-    vectors: bytes
+    parts: list[bytes]
+    """The vectors, a few in each."""
 
 
 class Signs(Struct, frozen=True, kw_only=True):
-    """What is looked at first, of a row."""
+    """What is looked at first, of vectors that were written together."""
 
-    row: int
+    id: int
     first: int
     """The id of the first chunk."""
     owners: bytes
@@ -38,34 +47,35 @@ class Behind(Struct, frozen=True, kw_only=True):
     repeated: list[int]
 
 
-async def write_vectors(db: Connection, set_id: int, rows: Sequence[Packed], *, model: str) -> bool:
+async def write_vectors(db: Connection, set_id: int, packed: Packed, *, model: str) -> bool:
     """Those of the next chunks of a set. False, and nothing is written, where these are not the next, or nobody's."""
     changed = await db.run(
         """
         UPDATE chunk_sets SET model = :model, embedded = :end
          WHERE id = :id AND file IS NOT NULL AND embedded = :place AND (model IS NULL OR model = :model)
         """,
-        {"id": set_id, "model": model, "place": rows[0].place, "end": rows[-1].place + rows[-1].chunks},
+        {"id": set_id, "model": model, "place": packed.place, "end": packed.place + packed.chunks},
     )
-    if not changed:
-        return False
-    for row in rows:
-        if row.vectors:
+    if changed and packed.parts:
+        row = await db.one(
+            """
+            INSERT INTO chunk_signs (set_id, place, model, owners, signs)
+            VALUES (:set_id, :place, :model, :owners, :signs) RETURNING id
+            """,
+            {
+                "set_id": set_id,
+                "place": packed.place,
+                "model": model,
+                "owners": packed.owners,
+                "signs": packed.signs,
+            },
+        )
+        assert row is not None
+        for id, vectors in enumerate(packed.parts, start=row["id"] * PARTS):
             await db.run(
-                """
-                INSERT INTO chunk_vectors (set_id, place, model, owners, signs, vectors)
-                VALUES (:set_id, :place, :model, :owners, :signs, :vectors)
-                """,
-                {
-                    "set_id": set_id,
-                    "place": row.place,
-                    "model": model,
-                    "owners": row.owners,
-                    "signs": row.signs,
-                    "vectors": row.vectors,
-                },
+                "INSERT INTO chunk_vectors (id, vectors) VALUES (:id, :vectors)", {"id": id, "vectors": vectors}
             )
-    return True
+    return bool(changed)
 
 
 async def next_behind(db: Connection, *, limit: int) -> Behind | None:
@@ -100,7 +110,7 @@ async def set_of_other_model(db: Connection, model: str) -> int | None:
 
 async def forget_vectors(db: Connection, set_id: int) -> None:
     """Take a set's vectors away, so that it wants new ones."""
-    await db.run("DELETE FROM chunk_vectors WHERE set_id = :id", {"id": set_id})
+    await db.run("DELETE FROM chunk_signs WHERE set_id = :id", {"id": set_id})
     await db.run("UPDATE chunk_sets SET model = NULL, embedded = 0 WHERE id = :id", {"id": set_id})
 
 
@@ -122,24 +132,25 @@ async def signs_of_store(
         return None
     rows = await db.all(
         f"""
-        SELECT id, set_id, place, owners, signs FROM chunk_vectors
+        SELECT id, set_id, place, owners, signs FROM chunk_signs
          WHERE set_id IN (SELECT id {sets}) AND model = :model ORDER BY set_id, place
         """,
         {**binds, "model": model},
     )
     return [
-        Signs(row=row["id"], first=row["set_id"] * PLACES + row["place"], owners=row["owners"], signs=row["signs"])
+        Signs(id=row["id"], first=row["set_id"] * PLACES + row["place"], owners=row["owners"], signs=row["signs"])
         for row in rows
     ]
 
 
-async def vectors_of_rows(db: Connection, rows: Iterable[int]) -> dict[int, bytes]:
-    """The packed vectors of these rows."""
-    wanted = f"[{','.join(str(int(row)) for row in rows)}]"
-    found = await db.all(
-        "SELECT id, vectors FROM chunk_vectors WHERE id IN (SELECT value FROM json_each(:rows))", {"rows": wanted}
+async def vectors_by_id(db: Connection, ids: Iterable[int]) -> list[bytes]:
+    """The vectors in these rows, in the order of their ids. Those that are not there are left out."""
+    wanted = f"[{','.join(str(int(id)) for id in ids)}]"
+    rows = await db.all(
+        "SELECT vectors FROM chunk_vectors WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id",
+        {"ids": wanted},
     )
-    return {row["id"]: row["vectors"] for row in found}
+    return [row["vectors"] for row in rows]
 
 
 async def chunks_by_id(db: Connection, scores: Mapping[int, float]) -> list[FoundChunk]:

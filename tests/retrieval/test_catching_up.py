@@ -144,8 +144,9 @@ async def test_with_another_model_all_get_other_vectors(opened: Opened, server: 
     await caught_up(library)
     library = await opened("others")
     await caught_up(library, "others")
-    assert await library.count("chunk_vectors WHERE model = 'words'") == 0
-    assert await library.count("chunk_vectors WHERE model = 'others'") == 3
+    assert await library.count("chunk_signs WHERE model = 'words'") == 0
+    assert await library.count("chunk_signs WHERE model = 'others'") == 3
+    assert await library.count("chunk_vectors") == 3
     assert await meant(library, server, "dessert", "others") == ["0.txt"]
     assert await meant(library, server, "dessert", "words") == []
 

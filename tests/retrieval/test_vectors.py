@@ -31,7 +31,9 @@ async def written(store: Store, name: str, made: Sequence[Sequence[Sequence[floa
     async def write(db: Connection) -> int:
         row = await db.one("SELECT max(id) AS id FROM chunk_sets", {})
         assert row is not None
-        assert await chunk_vectors.write_vectors(db, row["id"], packed(made, place=0), model=MODEL)
+        for place in range(0, len(made), 32):
+            some = packed(made[place : place + 32], place=place)
+            assert await chunk_vectors.write_vectors(db, row["id"], some, model=MODEL)
         return int(row["id"]) * PLACES
 
     return await store.write(write)
@@ -39,9 +41,9 @@ async def written(store: Store, name: str, made: Sequence[Sequence[Sequence[floa
 
 async def found(store: Store, query: Sequence[float], *, limit: int) -> dict[int, float]:
     async def read(db: Connection) -> dict[int, float]:
-        rows = await chunk_vectors.signs_of_store(db, 1, model=MODEL, files=None, limit=10**6)
-        assert rows is not None
-        return await nearest(db, rows, query, limit=limit)
+        signs = await chunk_vectors.signs_of_store(db, 1, model=MODEL, files=None, limit=10**6)
+        assert signs is not None
+        return await nearest(db, signs, query, limit=limit)
 
     return await store.read(read)
 
@@ -98,8 +100,8 @@ async def test_vectors_follow_one_another(store: Store) -> None:
     await shelves.read(store, "home", "vs_1", "a", ["x"] * 40)
 
     async def write(db: Connection, place: int, count: int, model: str) -> bool:
-        rows = packed([[[1.0, 2.0]]] * count, place=place)
-        return await chunk_vectors.write_vectors(db, 1, rows, model=model)
+        some = packed([[[1.0, 2.0]]] * count, place=place)
+        return await chunk_vectors.write_vectors(db, 1, some, model=model)
 
     async def behind(db: Connection) -> tuple[int, int] | None:
         found = await chunk_vectors.next_behind(db, limit=30)

@@ -18,6 +18,7 @@ from tests.store.conftest import HOME, FixedClock
 FIRST_TABLES = {"assistants", "keys", "messages", "runs", "schema_migrations", "steps", "threads"}
 """Those of the first version."""
 VECTOR_TABLES = {
+    "chunk_signs",
     "chunk_vectors",
     "vector_stores",
     "vector_store_batches",
