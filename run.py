@@ -163,11 +163,12 @@ def _doctor(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(reports)).decode())
     else:
-        model = settings.retrieval.embeddings_model
-        ours = _OURS.format(
-            meaning="no   by words only: set retrieval.embeddings_model" if model is None else f"yes  {model}"
-        )
-        print("\n\n".join([*map(render, reports), ours]))
+        from config.settings import UpstreamSettings
+        from proxy.retrieval.built_in import tried
+
+        found = settings.upstreams or [UpstreamSettings(url=report.url) for report in reports]
+        meaning = asyncio.run(tried(settings.retrieval, found))
+        print("\n\n".join([*map(render, reports), _OURS.format(meaning=meaning)]))
     return 0 if all(report.is_usable for report in reports) else 1
 
 

@@ -23,7 +23,7 @@ from proxy.api.sse import frame
 from proxy.clock import SystemClock
 from proxy.engine import Engine
 from proxy.operations.sweeping import keep_sweeping, sweep_blobs
-from proxy.retrieval.built_in import open_embedder
+from proxy.retrieval.built_in import missing, open_embedder
 from proxy.retrieval.ingestion import Ingestion
 from proxy.services import Services
 from proxy.store import Store, StoreError, keys
@@ -133,9 +133,7 @@ async def _serve(settings: Settings) -> int:
 def _how_files_are_found(services: Services) -> str:
     if services.embedder is not None:
         return f"files are searched by words, and by meaning with {services.embedder.model}, {services.embedder.where}"
-    if services.settings.retrieval.embeddings_model == "built-in":
-        return "files are searched by words only: the built-in embeddings model is not installed"
-    return "files are searched by words only"
+    return f"files are searched by words only: {missing(services.settings.retrieval)}"
 
 
 def _told_to_stop() -> asyncio.Event:

@@ -33,7 +33,15 @@ class Row(Struct, frozen=True, kw_only=True):
 # A module belongs to the longest name here that it begins with.
 TABLE = {
     "run": Row(
-        ours=("config", "adapters.doctor", "compat_tests.cli", "proxy.app", "proxy.key_desk", "proxy.store"),
+        ours=(
+            "config",
+            "adapters.doctor",
+            "compat_tests.cli",
+            "proxy.app",
+            "proxy.key_desk",
+            "proxy.retrieval.built_in",
+            "proxy.store",
+        ),
         alone=("proxy",),
     ),
     # A client of any server: nothing of this one, but for the model server that it scripts.

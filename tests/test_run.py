@@ -169,12 +169,16 @@ def test_a_database_of_a_newer_version(tmp_path: Path) -> None:
 async def test_doctor_on_a_server() -> None:
     async with scripted_upstream(flavour="vllm", models=["tiny"]) as upstream:
         shown = await asyncio.to_thread(command, "doctor", "--upstream", upstream.url)
+        without = await asyncio.to_thread(
+            command, "doctor", "--upstream", upstream.url, UNDERSTUDY_RETRIEVAL__EMBEDDINGS_MODEL="none"
+        )
         told = await asyncio.to_thread(command, "doctor", "--json", "--upstream", upstream.url)
 
     assert upstream.url in shown.stdout.splitlines()[0]
     assert "model tiny" in shown.stdout.splitlines()[0]
     assert "\n\nUnderstudy itself\n\nhosted tools  yes  file_search\n" in shown.stdout
-    assert "\n  by meaning  no   by words only: set retrieval.embeddings_model\n" in shown.stdout
+    assert "\n  by meaning  yes  all-MiniLM-L6-v2, built in: 384 dimensions\n" in shown.stdout
+    assert "\n  by meaning  no   by words only: embeddings_model is none\n" in without.stdout
     (report,) = msgspec.json.decode(told.stdout)
     assert (report["url"], report["model"]) == (upstream.url, "tiny")
     assert {finding["what"] for finding in report["findings"]} >= {"models", "context length", "streaming"}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from adapters.embedding import Embedder, Vector, open_served
-from adapters.errors import Broken, TimedOut
+from adapters.errors import Broken, TimedOut, UpstreamError
 from config.settings import RetrievalSettings, UpstreamSettings
 from proxy.retrieval import minilm
 from proxy.retrieval.processes import Died, Processes, Silent
@@ -68,6 +68,31 @@ def open_embedder(settings: RetrievalSettings, upstreams: Sequence[UpstreamSetti
             return BuiltIn(settings.readers) if minilm.is_installed() else None
         case model:
             return open_served(model, settings, upstreams)
+
+
+async def tried(settings: RetrievalSettings, upstreams: Sequence[UpstreamSettings]) -> str:
+    """How files are found by meaning, for people: "yes" or "no", and what makes vectors or why nothing does."""
+    embedder = open_embedder(settings, upstreams)
+    if embedder is None:
+        return f"no   by words only: {missing(settings)}"
+    try:
+        vectors = await embedder.queries(["a"])
+    except UpstreamError as failure:
+        return f"no   by words only while {embedder.model}, {embedder.where}, fails: {failure.message}"
+    finally:
+        await embedder.aclose()
+    return f"yes  {embedder.model}, {embedder.where}: {len(vectors[0])} dimensions"
+
+
+def missing(settings: RetrievalSettings) -> str:
+    """Why there is no embedder."""
+    match settings.embeddings_model:
+        case "none":
+            return "embeddings_model is none"
+        case "built-in":
+            return "the built-in embeddings model is not installed; make run installs it"
+        case model:
+            return f"nothing says where {model} is: set retrieval.embeddings_url"
 
 
 def _portions(texts: Sequence[str]) -> Iterator[list[str]]:

@@ -10,7 +10,8 @@ import pytest
 from adapters.embedding import Served
 from adapters.errors import Broken
 from config.settings import RetrievalSettings, UpstreamSettings
-from proxy.retrieval.built_in import BuiltIn, open_embedder
+from proxy.retrieval import minilm
+from proxy.retrieval.built_in import BuiltIn, open_embedder, tried
 from proxy.retrieval.minilm import DIMENSIONS
 
 SOON = 30
@@ -92,6 +93,19 @@ async def test_which_embedder() -> None:
     assert isinstance(served, Served)
     assert (served.model, served.where) == ("m", "at http://one:1")
     await served.aclose()
+
+
+async def test_what_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, nowhere = [UpstreamSettings(url="http://127.0.0.1:9")], list[UpstreamSettings]()
+    served, none = RetrievalSettings(embeddings_model="m"), RetrievalSettings(embeddings_model="none")
+    assert await tried(RetrievalSettings(), nowhere) == "yes  all-MiniLM-L6-v2, built in: 384 dimensions"
+    assert await tried(none, here) == "no   by words only: embeddings_model is none"
+    assert "while m, at http://127.0.0.1:9, fails: " in await tried(served, here)
+    assert "nothing says where m is" in await tried(served, nowhere)
+    monkeypatch.setattr(minilm, "_PACKAGE", "no_such_package")
+    assert await tried(RetrievalSettings(), here) == (
+        "no   by words only: the built-in embeddings model is not installed; make run installs it"
+    )
 
 
 async def test_an_address_without_a_model_is_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
