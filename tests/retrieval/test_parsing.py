@@ -72,10 +72,48 @@ def test_a_page_is_read_as_it_is_seen(tmp_path: Path) -> None:
     assert words == ["Rivers", "The", "Danube", "flows", "&", "flows", "on"]
 
 
+def test_lines_of_a_page_are_those_that_are_seen(tmp_path: Path) -> None:
+    page = b"<p>One\n\t line <i>of</i>\n text</p><table><tr><td>a<td>b</tr></table><pre>as\n  written</pre>"
+    lines = [line for line in parsed(tmp_path, "a.html", page).splitlines() if line.strip()]
+    assert lines == ["One line of text", "\ta\tb", "as", "  written"]
+
+
 def test_word(tmp_path: Path) -> None:
     assert parsed(tmp_path, "a.docx", files.docx(["One &amp; two", "Three"])) == "One & two\nThree\n"
-    # Many a .doc is one of these.
-    assert parsed(tmp_path, "a.doc", files.docx(["One"])) == "One\n"
+
+
+def test_a_table_in_word_has_a_line_for_each_row(tmp_path: Path) -> None:
+    cells = "".join(f"<w:tc><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc>" for text in ("a", "", "c"))
+    inner = f"<w:tc><w:tbl><w:tr>{cells}</w:tr></w:tbl><w:p/></w:tc>"
+    two = "<w:tc><w:p><w:r><w:t>x</w:t></w:r></w:p><w:p><w:r><w:t>y</w:t></w:r></w:p></w:tc>"
+    made = files.docx_of(f"<w:tbl><w:tr>{cells}</w:tr><w:tr>{two}{inner}</w:tr></w:tbl>")
+    assert parsed(tmp_path, "a.docx", made) == "a\t\tc\t\nx\ny\ta\t\tc\t\n\t\n"
+
+
+def test_a_text_box_is_read_once_and_tab_stops_are_no_tabs(tmp_path: Path) -> None:
+    box = "<w:p><w:r><w:t>Mind the current!</w:t></w:r></w:p>"
+    made = files.docx_of(
+        '<w:p><w:pPr><w:tabs><w:tab w:val="left" w:pos="709"/></w:tabs></w:pPr><w:r><w:t>a</w:t><w:tab/></w:r>'
+        '<mc:AlternateContent xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006">'
+        f"<mc:Choice>{box}</mc:Choice><mc:Fallback>{box}</mc:Fallback></mc:AlternateContent></w:p>"
+    )
+    assert parsed(tmp_path, "a.docx", made) == "a\tMind the current!\n\n"
+
+
+def test_headers_of_word_are_read_once(tmp_path: Path) -> None:
+    def part(text: str) -> bytes:
+        return f'<x xmlns:w="w"><w:p><w:t>{text}</w:t></w:p></x>'.encode()
+
+    margins = {
+        "word/footnotes.xml": part("note"),
+        "word/header1.xml": part("top"),
+        "word/header2.xml": part("top"),
+        "word/footer1.xml": part("bottom"),
+        "word/diagrams/data1.xml": part("box"),
+        "word/styles.xml": part("not this"),
+    }
+    made = files.docx_of("<w:p><w:r><w:t>text</w:t></w:r></w:p>", margins)
+    assert parsed(tmp_path, "a.docx", made).split() == ["text", "note", "box", "bottom", "top"]
 
 
 def test_powerpoint_in_the_order_of_its_slides(tmp_path: Path) -> None:
