@@ -104,7 +104,7 @@ TABLE = {
             "adapters.ranks",
             "config.settings",
         ),
-        others=("msgspec", "charset_normalizer", "numpy", "openpyxl", "pypdf", "snowballstemmer"),
+        others=("msgspec", "charset_normalizer", "numpy", "olefile", "openpyxl", "pypdf", "snowballstemmer"),
     ),
     "proxy.operations": Row(
         ours=(

@@ -7,6 +7,7 @@ from typing import IO, Final
 from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
+from proxy.retrieval.ole import is_encrypted_package
 from proxy.retrieval.unreadable import Unreadable
 
 MOST_BYTES: Final = 256 << 20
@@ -18,13 +19,13 @@ _PIECE: Final = 1 << 16
 _AT_START: Final = {"tab": "\t", "br": "\n", "cr": "\n"}
 _AT_END: Final = {"p": "\n", "tc": "\t", "tr": "\n"}
 
-_SLIDE: Final = re.compile(r"ppt/(slides/slide|notesSlides/notesSlide)(\d+)\.xml")
 _HIDDEN: Final = frozenset({"Fallback", "tabs", "tabLst"})
 """What stands there once more for programs that cannot show the better form; and where tabs lead, which are none."""
 
-
+_SLIDE: Final = re.compile(r"ppt/(slides/slide|notesSlides/notesSlide)(\d+)\.xml")
 _DIAGRAM: Final = re.compile(r"(?:word|ppt)/diagrams/data\d+\.xml")
 _MARGIN: Final = re.compile(r"word/(?:header|footer)\d+\.xml")
+
 
 def text_of_docx(path: Path) -> str:
     """The document, then its notes, diagrams, headers and footers."""
@@ -36,7 +37,25 @@ def text_of_pptx(path: Path) -> str:
     return _text(path, "ppt/presentation.xml", _slides)
 
 
+def text_of_xml(path: Path) -> Iterator[str]:
+    """A Word document in one file of XML, as Word 2003 wrote them."""
+    with path.open("rb") as stream:
+        try:
+            yield from _texts(stream)
+        except expat.ExpatError as error:
+            raise Unreadable("The file is damaged: its XML cannot be read.") from error
+
+
 _DOCX_PARTS: Final = ("word/document.xml", "word/footnotes.xml", "word/endnotes.xml", "word/comments.xml")
+
+
+def _parts(names: Iterable[str]) -> list[str]:
+    there = sorted(names)
+    return [
+        *(name for name in _DOCX_PARTS if name in there),
+        *filter(_DIAGRAM.fullmatch, there),
+        *filter(_MARGIN.fullmatch, there),
+    ]
 
 
 def _slides(names: Iterable[str]) -> list[str]:
@@ -51,15 +70,6 @@ def _text(path: Path, needed: str, parts_of: Callable[[Iterable[str]], list[str]
         names = set(file.namelist())
         if needed not in names:
             raise Unreadable(f"The file is not what its name says: it has no {needed}.")
-def _parts(names: Iterable[str]) -> list[str]:
-    there = sorted(names)
-    return [
-        *(name for name in _DOCX_PARTS if name in there),
-        *filter(_DIAGRAM.fullmatch, there),
-        *filter(_MARGIN.fullmatch, there),
-    ]
-
-
         # Sections mostly have the same header.
         return "\n".join(dict.fromkeys("".join(_part(file, name)) for name in parts_of(names)))
 
@@ -69,6 +79,8 @@ def opened_zip(path: Path) -> ZipFile:
     try:
         file = ZipFile(path)
     except (BadZipFile, ValueError, NotImplementedError) as error:
+        if is_encrypted_package(path):
+            raise Unreadable("The file is encrypted.") from None
         raise Unreadable("The file is not what its name says, or it is damaged: it cannot be unpacked.") from error
     entries: list[ZipInfo] = file.infolist()
     refusal = None
@@ -103,7 +115,7 @@ def _texts(stream: IO[bytes]) -> Iterator[str]:
         found.append(text)
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal within, hidden, cells, ended
+        nonlocal within, hidden, cells
         local = name.rpartition(" ")[2]
         within += local == "t"
         hidden += local in _HIDDEN
@@ -112,7 +124,7 @@ def _texts(stream: IO[bytes]) -> Iterator[str]:
             show(_AT_START[local])
 
     def end(name: str) -> None:
-        nonlocal within, hidden, cells
+        nonlocal within, hidden, cells, ended
         local = name.rpartition(" ")[2]
         within -= local == "t"
         hidden -= local in _HIDDEN

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Final
 
 from proxy.retrieval.unreadable import Unreadable
@@ -18,9 +19,18 @@ _BOMS: Final = (
 _SAMPLE: Final = 1 << 16
 _ACCENTS: Final = 0.2
 """Up to this share of its bytes outside of ASCII, a text that is no UTF-8 is taken for a Western European one."""
+_SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _STRANGE: Final = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_STRANGE: Final = 0.01
 """Of the characters of a text; anything else has more."""
+
+
+def bytes_of(path: Path) -> bytes:
+    """Of a file that is read at once. Raises `Unreadable` for one that is too large for that."""
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise Unreadable(f"The file has {size} bytes, and of texts at most {MOST_BYTES} are read.")
+    return path.read_bytes()
 
 
 def text_of(data: bytes) -> str:
@@ -50,7 +60,7 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        return data.decode(_guessed(data[:_SAMPLE]), "replace")
+        return data.decode(guessed(data[:_SAMPLE]), "replace")
 
 
 def _wide(sample: bytes) -> str | None:
@@ -61,7 +71,8 @@ def _wide(sample: bytes) -> str | None:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _guessed(sample: bytes) -> str:
+def guessed(sample: bytes) -> str:
+    """The encoding of a text that is no Unicode."""
     if sum(byte > 127 for byte in sample) <= _ACCENTS * len(sample):
         return "cp1252"
     try:
@@ -77,27 +88,30 @@ class _Page(HTMLParser):
 
     _UNSEEN: Final = frozenset({"script", "style", "template", "noscript"})
     _INLINE: Final = frozenset(
-        {"a", "abbr", "b", "code", "em", "font", "i", "img", "mark", "s", "small", "span", "strong"}
+        {"a", "abbr", "b", "code", "em", "font", "i", "img", "mark", "s", "small", "span", "strong", "sub", "sup", "u"}
     )
     """All others begin a line."""
+    _CELLS: Final = frozenset({"td", "th"})
+    """These begin with a tab."""
+    _AS_WRITTEN: Final = frozenset({"pre", "textarea", "listing", "xmp"})
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.parts: list[str] = []
-        self._unseen = 0
+        self._unseen = self._as_written = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self._UNSEEN:
-            self._unseen += 1
-        elif tag not in self._INLINE:
-            self.parts.append("\n")
+        self._unseen += tag in self._UNSEEN
+        self._as_written += tag in self._AS_WRITTEN
+        if tag not in self._INLINE:
+            self.parts.append("\t" if tag in self._CELLS else "\n")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in self._UNSEEN:
-            self._unseen = max(0, self._unseen - 1)
-        elif tag not in self._INLINE:
+        self._unseen = max(0, self._unseen - (tag in self._UNSEEN))
+        self._as_written = max(0, self._as_written - (tag in self._AS_WRITTEN))
+        if tag not in self._INLINE | self._CELLS:
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:
         if not self._unseen:
-            self.parts.append(data)
+            self.parts.append(data if self._as_written else _SPACE.sub(" ", data))
