@@ -1,10 +1,10 @@
-"""Texts of whatever encoding, and HTML, from bytes to characters; what is no text is refused."""
+"""Texts of whatever encoding, from bytes to characters; what is no text is refused."""
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
 
+from proxy.retrieval.pages import text_of_page
 from proxy.retrieval.unreadable import Unreadable
 
 MOST_BYTES: Final = 128 << 20
@@ -19,7 +19,6 @@ _BOMS: Final = (
 _SAMPLE: Final = 1 << 16
 _ACCENTS: Final = 0.2
 """Up to this share of its bytes outside of ASCII, a text that is no UTF-8 is taken for a Western European one."""
-_SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _STRANGE: Final = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _MOST_STRANGE: Final = 0.01
 """Of the characters of a text; anything else has more."""
@@ -44,10 +43,7 @@ def text_of(data: bytes) -> str:
 
 def text_of_html(data: bytes) -> str:
     """What a reader would see of a page."""
-    page = _Page()
-    page.feed(text_of(data))
-    page.close()
-    return "".join(page.parts)
+    return text_of_page(text_of(data))
 
 
 def _decoded(data: bytes) -> str:
@@ -81,37 +77,3 @@ def guessed(sample: bytes) -> str:
         return "cp1252"
     guess = from_bytes(sample).best()
     return "cp1252" if guess is None else guess.encoding
-
-
-class _Page(HTMLParser):
-    """Collects the text of a page."""
-
-    _UNSEEN: Final = frozenset({"script", "style", "template", "noscript"})
-    _INLINE: Final = frozenset(
-        {"a", "abbr", "b", "code", "em", "font", "i", "img", "mark", "s", "small", "span", "strong", "sub", "sup", "u"}
-    )
-    """All others begin a line."""
-    _CELLS: Final = frozenset({"td", "th"})
-    """These begin with a tab."""
-    _AS_WRITTEN: Final = frozenset({"pre", "textarea", "listing", "xmp"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._unseen = self._as_written = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._unseen += tag in self._UNSEEN
-        self._as_written += tag in self._AS_WRITTEN
-        if tag not in self._INLINE:
-            self.parts.append("\t" if tag in self._CELLS else "\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._unseen = max(0, self._unseen - (tag in self._UNSEEN))
-        self._as_written = max(0, self._as_written - (tag in self._AS_WRITTEN))
-        if tag not in self._INLINE | self._CELLS:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.parts.append(data if self._as_written else _SPACE.sub(" ", data))

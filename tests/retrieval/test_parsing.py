@@ -140,6 +140,25 @@ PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452") + bytes(range(256)) * 40
 
 
 @pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("a<a title=\"x>y\" b='>'>b</a>c", "abc"),
+        ("a<a title=don't>b</a>c", "abc"),
+        ('a<a title="never closed>b', "ab"),
+        ("1 < 2 > 3 &lt; 4 &unknown; &#x41;", "1 < 2 > 3 < 4 &unknown; A"),
+        ("a<!-- <p> -- > -->b<!DOCTYPE html>c<?pi?>d</ >e", "abcde"),
+        ("a<script>if (b<c) '</p>'</SCRIPT >d<style>p>e</style>f", "a\n\nd\n\nf"),
+        ("a<script>b", "a"),
+        ("a<!-- b", "a"),
+        ("a <b", "a <b"),
+        ("<template>a<p>b</template>c", "c"),
+    ],
+)
+def test_pages(tmp_path: Path, page: str, text: str) -> None:
+    assert parsed(tmp_path, "a.html", page.encode()).strip() == text
+
+
+@pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("a.txt", b"", "No text"),
