@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from config.settings import RetrievalSettings
-from proxy.retrieval import documents, ole, parsing, pdf, reader, texts
+from proxy.retrieval import documents, ole, parsing, pdf, reader, sheets, texts
 from proxy.retrieval.formats import SUPPORTED
 from proxy.retrieval.vectors import MOST_CHUNKS
 from proxy.runs import searching
@@ -88,6 +88,8 @@ async def test_a_passage_is_found_by_its_meaning(tmp_path: Path) -> None:
         ("Size of a `.docx`, `.pptx` or `.xlsx`, unpacked", documents.MOST_BYTES >> 20),
         ("Size of a `.docx`, `.pptx` or `.xlsx`, unpacked", f"{documents.MOST_ENTRIES:,}"),
         ("Pages of a PDF", f"{pdf.MOST_PAGES:,}"),
+        ("Rows of a sheet", f"{sheets.MOST_ROWS:,}"),
+        ("Cells of an `.xlsx`, with empty ones before others in their row", f"{sheets.MOST_CELLS:,}"),
         ("Characters of a document", f"{parsing.MOST_CHARACTERS:,}"),
         ("Tokens of a file", f"{RetrievalSettings().max_file_tokens:,}"),
         ("Time until there is something to save", RetrievalSettings().file_timeout_seconds),
