@@ -9,6 +9,8 @@ import openai
 import pytest
 
 from config.settings import RetrievalSettings
+from proxy.retrieval import documents, ole, parsing, pdf, reader, sheets, texts
+from proxy.retrieval.formats import SUPPORTED
 from proxy.retrieval.vectors import MOST_CHUNKS
 from proxy.runs import searching
 from proxy.tools.file_search import WAITING_SECONDS
@@ -81,11 +83,27 @@ async def test_a_passage_is_found_by_its_meaning(tmp_path: Path) -> None:
         ("Queries of a search", searching.MOST_QUERIES),
         ("Turns of a run that search", searching.MOST_ROUNDS),
         ("Files that are still being read", int(WAITING_SECONDS)),
+        ("Size of a text, `.html`, or the text in a `.doc`", ole.MOST_BYTES >> 20),
+        ("Size of a text, `.html`, or the text in a `.doc`", texts.MOST_BYTES >> 20),
+        ("Size of a `.docx`, `.pptx` or `.xlsx`, unpacked", documents.MOST_BYTES >> 20),
+        ("Size of a `.docx`, `.pptx` or `.xlsx`, unpacked", f"{documents.MOST_ENTRIES:,}"),
+        ("Pages of a PDF", f"{pdf.MOST_PAGES:,}"),
+        ("Rows of a sheet", f"{sheets.MOST_ROWS:,}"),
+        ("Cells of an `.xlsx`, with empty ones before others in their row", f"{sheets.MOST_CELLS:,}"),
+        ("Characters of a document", f"{parsing.MOST_CHARACTERS:,}"),
+        ("Tokens of a file", f"{RetrievalSettings().max_file_tokens:,}"),
+        ("Time until there is something to save", RetrievalSettings().file_timeout_seconds),
+        ("Memory of the process that reads", reader.MOST_MEMORY >> 30),
     ],
 )
 def test_limits(row: str, limit: object) -> None:
-    (told,) = re.findall(rf"^\| {row} \| (.*) \|$", PAGE, re.MULTILINE)
+    (told,) = re.findall(rf"^\| {re.escape(row)} \| (.*) \|$", PAGE, re.MULTILINE)
     assert re.search(rf"\b{limit}\b", told)
+
+
+def test_files_that_are_read() -> None:
+    (told,) = re.findall(r"^By the end of their name: (.*)\.$", PAGE, re.MULTILINE)
+    assert told.split() == [f"`{extension}`" for extension in sorted(SUPPORTED)]
 
 
 def test_how_it_searches() -> None:

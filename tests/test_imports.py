@@ -116,6 +116,7 @@ TABLE = {
             "msgspec",
             "charset_normalizer",
             "numpy",
+            "olefile",
             "openpyxl",
             "pypdf",
             "safetensors",

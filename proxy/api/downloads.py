@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 ANY_BYTES: Final = "application/octet-stream"
 # Only those that Python knows itself: with the machine's own the same file would have other types elsewhere.
 _TYPES: Final = mimetypes.MimeTypes()
+_MOST_BYTES: Final = 255
+"""Of a name to save a file under; one that was uploaded may be so long that clients refuse the header."""
+_MOST_ENDING_BYTES: Final = 20
 
 
 class Range(Struct, frozen=True):
@@ -125,9 +128,19 @@ _NOT_SAID: Final = frozenset(
 def disposition_for(filename: str) -> str:
     """A name to save it under: what a path would mean something by, or a header, is left out of it."""
     name = "".join(character for character in _last_part(filename) if character.isprintable()).strip(" .") or "file"
+    name = _short(name)
     plain = name.encode("ascii", "replace").decode().replace("\\", "_").replace('"', "_")
     header = f'attachment; filename="{plain}"'
     return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _short(name: str) -> str:
+    """As file systems can hold it, and headers: of a longer one, its beginning and its end."""
+    if len(name.encode()) <= _MOST_BYTES:
+        return name
+    stem, dot, end = name.rpartition(".")
+    end = dot + end if stem and len(end.encode()) <= _MOST_ENDING_BYTES else ""
+    return name.encode()[: _MOST_BYTES - len(end.encode())].decode("utf-8", "ignore") + end
 
 
 def _last_part(filename: str) -> str:

@@ -5,7 +5,8 @@ A map, in the order in which a file goes through it:
 - `ingestion.py` is the queue: it takes files that wait from the store, has them read, and saves what came of it.
 - `readers.py` runs the processes that read them, and ends one that takes too long; `reader.py` is such a process.
 - `formats.py` says which files can be read; `parsing.py` finds the parser for one, and `texts.py documents.py pdf.py
-  sheets.py` are the parsers: from a file to its text, within bounds, or `Unreadable`.
+  sheets.py pages.py doc.py` are the parsers: from a file to its text, within bounds, or `Unreadable`. A `.doc` may be
+  many things, of which `ole.py word97.py rtf.py` read two.
 - `chunking.py` cuts text into chunks of so many tokens, at sensible places.
 - `analysis.py` makes terms of text, and `lexical.py` the words of the index of a chunk's terms, with the weights that
   a search adds up (BM25).

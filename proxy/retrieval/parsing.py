@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
-from zipfile import is_zipfile
 
 from proxy.retrieval.chunking import tidy
+from proxy.retrieval.doc import text_of_doc
 from proxy.retrieval.documents import text_of_docx, text_of_pptx
 from proxy.retrieval.formats import TEXT, extension_of
 from proxy.retrieval.pdf import text_of_pdf
 from proxy.retrieval.sheets import text_of_xlsx
-from proxy.retrieval.texts import MOST_BYTES, text_of, text_of_html
+from proxy.retrieval.texts import bytes_of, text_of, text_of_html
 from proxy.retrieval.unreadable import Unreadable
 
 MOST_CHARACTERS: Final = 64 << 20
@@ -42,7 +42,7 @@ def parse(path: Path, filename: str) -> str:
 def _text(path: Path, extension: str) -> str:
     match extension:
         case ".html":
-            return text_of_html(_bytes(path))
+            return text_of_html(bytes_of(path))
         case ".pdf":
             return _bounded(text_of_pdf(path))
         case ".docx":
@@ -52,23 +52,11 @@ def _text(path: Path, extension: str) -> str:
         case ".xlsx":
             return _bounded(text_of_xlsx(path))
         case _ if extension in TEXT:
-            return text_of(_bytes(path))
+            return text_of(bytes_of(path))
         case ".doc":
-            if is_zipfile(path):
-                return _bounded([text_of_docx(path)])
-            raise Unreadable(
-                "Files of the old Word format cannot be read. Save it as .docx, and upload it again.",
-                code="unsupported_file",
-            )
+            return _bounded(text_of_doc(path))
         case _:
             raise Unreadable(f"Files with extension {extension or 'none'} cannot be read.", code="unsupported_file")
-
-
-def _bytes(path: Path) -> bytes:
-    size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise Unreadable(f"The file has {size} bytes, and of texts at most {MOST_BYTES} are read.")
-    return path.read_bytes()
 
 
 def _bounded(texts: Iterable[str]) -> str:

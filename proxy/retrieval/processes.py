@@ -15,6 +15,7 @@ from proxy.retrieval.protocol import LENGTH, Answer, Task, decode_answer, frame
 log = logging.getLogger(__name__)
 
 _ROOT: Final = Path(__file__).parents[2]
+_READ_BYTES: Final = 1 << 16
 _GRACE_SECONDS: Final = 5.0
 """Beyond what a process takes for itself, so that it can say what was wrong."""
 
@@ -119,5 +120,10 @@ class Processes:
     async def _end(self, process: Process) -> None:
         with suppress(ProcessLookupError):
             process.kill()
+        assert process.stdout is not None
+        # For asyncio it is over when its pipes are, and one that is full is not read to its end by itself.
+        with suppress(RuntimeError):  # somebody else reads it
+            while await process.stdout.read(_READ_BYTES):
+                pass
         await process.wait()
         self.alive.discard(process)

@@ -1,9 +1,10 @@
-"""Texts of whatever encoding, and HTML, from bytes to characters; what is no text is refused."""
+"""Texts of whatever encoding, from bytes to characters; what is no text is refused."""
 
 import re
-from html.parser import HTMLParser
+from pathlib import Path
 from typing import Final
 
+from proxy.retrieval.pages import text_of_page
 from proxy.retrieval.unreadable import Unreadable
 
 MOST_BYTES: Final = 128 << 20
@@ -23,6 +24,14 @@ _MOST_STRANGE: Final = 0.01
 """Of the characters of a text; anything else has more."""
 
 
+def bytes_of(path: Path) -> bytes:
+    """Of a file that is read at once. Raises `Unreadable` for one that is too large for that."""
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise Unreadable(f"The file has {size} bytes, and of texts at most {MOST_BYTES} are read.")
+    return path.read_bytes()
+
+
 def text_of(data: bytes) -> str:
     """Raises `Unreadable` for what is no text."""
     text = _decoded(data)
@@ -34,10 +43,7 @@ def text_of(data: bytes) -> str:
 
 def text_of_html(data: bytes) -> str:
     """What a reader would see of a page."""
-    page = _Page()
-    page.feed(text_of(data))
-    page.close()
-    return "".join(page.parts)
+    return text_of_page(text_of(data))
 
 
 def _decoded(data: bytes) -> str:
@@ -50,7 +56,7 @@ def _decoded(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        return data.decode(_guessed(data[:_SAMPLE]), "replace")
+        return data.decode(guessed(data[:_SAMPLE]), "replace")
 
 
 def _wide(sample: bytes) -> str | None:
@@ -61,7 +67,8 @@ def _wide(sample: bytes) -> str | None:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _guessed(sample: bytes) -> str:
+def guessed(sample: bytes) -> str:
+    """The encoding of a text that is no Unicode."""
     if sum(byte > 127 for byte in sample) <= _ACCENTS * len(sample):
         return "cp1252"
     try:
@@ -70,34 +77,3 @@ def _guessed(sample: bytes) -> str:
         return "cp1252"
     guess = from_bytes(sample).best()
     return "cp1252" if guess is None else guess.encoding
-
-
-class _Page(HTMLParser):
-    """Collects the text of a page."""
-
-    _UNSEEN: Final = frozenset({"script", "style", "template", "noscript"})
-    _INLINE: Final = frozenset(
-        {"a", "abbr", "b", "code", "em", "font", "i", "img", "mark", "s", "small", "span", "strong"}
-    )
-    """All others begin a line."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self._UNSEEN:
-            self._unseen += 1
-        elif tag not in self._INLINE:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._UNSEEN:
-            self._unseen = max(0, self._unseen - 1)
-        elif tag not in self._INLINE:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.parts.append(data)

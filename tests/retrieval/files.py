@@ -1,6 +1,6 @@
 """Files of every kind, made as their programs make them, as far as readers look."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -20,9 +20,14 @@ def zipped(parts: dict[str, bytes]) -> bytes:
 
 def docx(paragraphs: Iterable[str], *, before: str = "") -> bytes:
     """`before` is written in front of the root of the document."""
-    body = "".join(f'<w:p><w:r><w:t xml:space="preserve">{text}</w:t></w:r></w:p>' for text in paragraphs)
+    return docx_of(
+        "".join(f'<w:p><w:r><w:t xml:space="preserve">{text}</w:t></w:r></w:p>' for text in paragraphs), before=before
+    )
+
+
+def docx_of(body: str, parts: Mapping[str, bytes] = {}, *, before: str = "") -> bytes:
     xml = f'<?xml version="1.0"?>{before}<w:document xmlns:w="{_WORD}"><w:body>{body}</w:body></w:document>'
-    return zipped({"[Content_Types].xml": b"<Types/>", "word/document.xml": xml.encode()})
+    return zipped({"[Content_Types].xml": b"<Types/>", "word/document.xml": xml.encode(), **parts})
 
 
 def pptx(slides: Iterable[str], notes: Iterable[str] = ()) -> bytes:

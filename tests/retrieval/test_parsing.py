@@ -72,10 +72,48 @@ def test_a_page_is_read_as_it_is_seen(tmp_path: Path) -> None:
     assert words == ["Rivers", "The", "Danube", "flows", "&", "flows", "on"]
 
 
+def test_lines_of_a_page_are_those_that_are_seen(tmp_path: Path) -> None:
+    page = b"<p>One\n\t line <i>of</i>\n text</p><table><tr><td>a<td>b</tr></table><pre>as\n  written</pre>"
+    lines = [line for line in parsed(tmp_path, "a.html", page).splitlines() if line.strip()]
+    assert lines == ["One line of text", "\ta\tb", "as", "  written"]
+
+
 def test_word(tmp_path: Path) -> None:
     assert parsed(tmp_path, "a.docx", files.docx(["One &amp; two", "Three"])) == "One & two\nThree\n"
-    # Many a .doc is one of these.
-    assert parsed(tmp_path, "a.doc", files.docx(["One"])) == "One\n"
+
+
+def test_a_table_in_word_has_a_line_for_each_row(tmp_path: Path) -> None:
+    cells = "".join(f"<w:tc><w:p><w:r><w:t>{text}</w:t></w:r></w:p></w:tc>" for text in ("a", "", "c"))
+    inner = f"<w:tc><w:tbl><w:tr>{cells}</w:tr></w:tbl><w:p/></w:tc>"
+    two = "<w:tc><w:p><w:r><w:t>x</w:t></w:r></w:p><w:p><w:r><w:t>y</w:t></w:r></w:p></w:tc>"
+    made = files.docx_of(f"<w:tbl><w:tr>{cells}</w:tr><w:tr>{two}{inner}</w:tr></w:tbl>")
+    assert parsed(tmp_path, "a.docx", made) == "a\t\tc\t\nx\ny\ta\t\tc\t\n\t\n"
+
+
+def test_a_text_box_is_read_once_and_tab_stops_are_no_tabs(tmp_path: Path) -> None:
+    box = "<w:p><w:r><w:t>Mind the current!</w:t></w:r></w:p>"
+    made = files.docx_of(
+        '<w:p><w:pPr><w:tabs><w:tab w:val="left" w:pos="709"/></w:tabs></w:pPr><w:r><w:t>a</w:t><w:tab/></w:r>'
+        '<mc:AlternateContent xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006">'
+        f"<mc:Choice>{box}</mc:Choice><mc:Fallback>{box}</mc:Fallback></mc:AlternateContent></w:p>"
+    )
+    assert parsed(tmp_path, "a.docx", made) == "a\tMind the current!\n\n"
+
+
+def test_headers_of_word_are_read_once(tmp_path: Path) -> None:
+    def part(text: str) -> bytes:
+        return f'<x xmlns:w="w"><w:p><w:t>{text}</w:t></w:p></x>'.encode()
+
+    margins = {
+        "word/footnotes.xml": part("note"),
+        "word/header1.xml": part("top"),
+        "word/header2.xml": part("top"),
+        "word/footer1.xml": part("bottom"),
+        "word/diagrams/data1.xml": part("box"),
+        "word/styles.xml": part("not this"),
+    }
+    made = files.docx_of("<w:p><w:r><w:t>text</w:t></w:r></w:p>", margins)
+    assert parsed(tmp_path, "a.docx", made).split() == ["text", "note", "box", "bottom", "top"]
 
 
 def test_powerpoint_in_the_order_of_its_slides(tmp_path: Path) -> None:
@@ -99,6 +137,25 @@ def test_a_pdf_that_anybody_may_open(tmp_path: Path) -> None:
 
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452") + bytes(range(256)) * 40
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("a<a title=\"x>y\" b='>'>b</a>c", "abc"),
+        ("a<a title=don't>b</a>c", "abc"),
+        ('a<a title="never closed>b', "ab"),
+        ("1 < 2 > 3 &lt; 4 &unknown; &#x41;", "1 < 2 > 3 < 4 &unknown; A"),
+        ("a<!-- <p> -- > -->b<!DOCTYPE html>c<?pi?>d</ >e", "abcde"),
+        ("a<script>if (b<c) '</p>'</SCRIPT >d<style>p>e</style>f", "a\n\nd\n\nf"),
+        ("a<script>b", "a"),
+        ("a<!-- b", "a"),
+        ("a <b", "a <b"),
+        ("<template>a<p>b</template>c", "c"),
+    ],
+)
+def test_pages(tmp_path: Path, page: str, text: str) -> None:
+    assert parsed(tmp_path, "a.html", page.encode()).strip() == text
 
 
 @pytest.mark.parametrize(
@@ -136,11 +193,6 @@ def test_a_flipped_byte_is_noticed(tmp_path: Path) -> None:
     assert refused(tmp_path, "a.docx", bytes(content))[0] == "invalid_file"
 
 
-def test_old_word_files_are_not_supported(tmp_path: Path) -> None:
-    code, message = refused(tmp_path, "a.doc", bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 600)
-    assert (code, ".docx" in message) == ("unsupported_file", True)
-
-
 @pytest.mark.parametrize("name", ["a.docx", "a.xlsx"])
 def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(documents, "MOST_BYTES", 1 << 20)
@@ -170,7 +222,7 @@ def test_a_pdf_of_ten_thousand_pages(tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("proxy.retrieval.parsing.MOST_BYTES", 10)
+    monkeypatch.setattr("proxy.retrieval.texts.MOST_BYTES", 10)
     assert refused(tmp_path, "a.txt", b"x" * 11)[0] == "invalid_file"
     monkeypatch.setattr("proxy.retrieval.parsing.MOST_CHARACTERS", 10)
     assert refused(tmp_path, "a.docx", files.docx(["x" * 11]))[0] == "invalid_file"

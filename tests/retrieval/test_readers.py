@@ -118,6 +118,21 @@ async def test_who_stops_listening_ends_the_reader(readers: Readers, tmp_path: P
     await check_alive(readers, tmp_path)
 
 
+async def test_who_stops_listening_to_one_that_has_much_to_say_is_not_kept(readers: Readers, tmp_path: Path) -> None:
+    """As when its file is deleted meanwhile: what it said last fills its pipe, and nobody takes it out."""
+    path = tmp_path / "long"
+    path.write_text("".join(f"Sentence {n} is about rivers and stones. " for n in range(40_000)))
+    pieces = readers.read(a_task(path, most_in_all=10**6))
+    await anext(pieces)
+    (process,) = readers.processes.alive
+    assert process.stdout is not None
+    async with asyncio.timeout(SOON):
+        while not process.stdout._paused:  # type: ignore[attr-defined]  # noqa: ASYNC110 - asyncio tells nobody
+            await asyncio.sleep(0.005)
+        await pieces.aclose()
+        await check_alive(readers, tmp_path)
+
+
 async def test_they_rest_when_there_is_nothing_to_read(readers: Readers, tmp_path: Path) -> None:
     await check_alive(readers, tmp_path)
     await readers.rest()
