@@ -16,6 +16,8 @@ from proxy.retrieval.unreadable import Unreadable
 
 log = logging.getLogger(__name__)
 
+_SECRETS: Final = ("UNDERSTUDY_", "AWS_")
+"""How variables begin that may hold keys: a reader deals with what strangers wrote, and needs none."""
 _ROOT: Final = Path(__file__).parents[2]
 _GRACE_SECONDS: Final = 5.0
 """Beyond what a reader takes for itself, so that it can say what was wrong."""
@@ -95,7 +97,7 @@ class Readers:
             stdout=PIPE,
             cwd=_ROOT,
             # What reads files from strangers need not know the keys of model servers.
-            env={name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
+            env={name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)}
             | {"PYTHONPATH": str(_ROOT)},
             process_group=0,  # Ctrl-C is for the server, which ends its readers itself
         )

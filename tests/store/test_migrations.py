@@ -59,7 +59,9 @@ def test_their_numbers_have_no_gaps() -> None:
 async def test_opening_applies_all_of_them_and_opening_again_none(store: Store, clock: FixedClock) -> None:
     all_of_them = [(migration.version, migration.name, AT) for migration in migrations_for("sqlite")]
     assert await store.read(seen) == all_of_them
-    assert await store.read(tables) == FIRST_TABLES | {"files", "upload_parts", "uploads"} | VECTOR_TABLES
+    assert (
+        await store.read(tables) == FIRST_TABLES | {"files", "upload_parts", "uploads", "bucket_claims"} | VECTOR_TABLES
+    )
     await store.aclose()
     again = await Store.open(store.directory, clock)
     assert await again.read(seen) == all_of_them
@@ -79,7 +81,7 @@ async def test_a_newer_database_is_refused_with_both_versions_and_left_alone(sto
 
 async def test_one_that_fails_leaves_nothing_behind(store: Store) -> None:
     broken = Migration(
-        version=7, name="0007_broken", script="CREATE TABLE half (id TEXT);\nCREATE TABLE half (id TEXT);"
+        version=9000, name="9000_broken", script="CREATE TABLE half (id TEXT);\nCREATE TABLE half (id TEXT);"
     )
     before = await store.read(seen), await store.read(tables)
     with pytest.raises(DatabaseFailed, match="half already exists"):
