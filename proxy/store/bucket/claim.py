@@ -55,7 +55,12 @@ class Claim:
                 return
             try:
                 found = await self._bucket.get(NAME)
-                if found is None or not await self._is_ours(_text(found[0])):
+                if found is None:
+                    raise BucketTaken(
+                        f"The object {NAME} of the bucket {self._place} is gone. Whoever deleted it gave the bucket "
+                        "away. Unless another server is to have it, start this one again."
+                    )
+                if not await self._is_ours(_text(found[0])):
                     raise BucketTaken(self._refusal())
                 await self._change(found)
             except BucketTaken as taken:

@@ -118,6 +118,23 @@ async def test_a_copy_that_came_first_has_the_bucket_and_the_original_keeps_and_
         await blobs.aclose()
 
 
+@pytest.mark.usefixtures("always")
+async def test_a_bucket_that_was_given_away_is_not_taken_back_until_the_next_start(
+    place: BucketPlace, store: Store, buckets: BucketServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    blobs = await BucketBlobs.open(place, store)
+    buckets.client.delete_object(Bucket=BUCKET, Key=f"{place.folder}{NAME}")
+    with pytest.raises(ContentsUnreachable):
+        await keep(blobs, "file-late", b"x")
+    assert "start this one again" in caplog.text
+    assert buckets.keys(place.folder) == []
+    await blobs.aclose()
+    again = await BucketBlobs.open(place, store)
+    await keep(again, "file-again", b"x")
+    assert buckets.keys(place.folder) == ["file-again", NAME]
+    await again.aclose()
+
+
 @pytest.mark.parametrize("got_there", [False, True])
 async def test_whoever_dies_while_the_claim_changes_is_let_in_again(
     place: BucketPlace, store: Store, buckets: BucketServer, got_there: bool
