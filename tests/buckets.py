@@ -55,6 +55,7 @@ class BucketServer:
         command = [weed, "-logtostderr=true", "server", "-filer", "-s3", f"-s3.config={self._who}"]
         command += [f"-{name}={port}" for name, port in zip(names, self._ports, strict=True)]
         command += ["-s3.port.iceberg=0", "-s3.port.lance=0", "-s3.autoCreateBucket=false", "-master.telemetry=false"]
+        command += ["-master.electionTimeout=1s"]  # started again, it would wait for the servers that there might be
         command += ["-volume.max=20", "-master.volumeSizeLimitMB=256", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"]
         command += [f"-dir={self._directory}", f"-filer.localSocket={self._directory}/filer.sock"]
         log = (self._directory / "log").open("ab")

@@ -20,6 +20,10 @@ class BucketPlace(Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         return f"{self.bucket}/{self.folder}"
 
+    def __repr__(self) -> str:
+        """Without the keys."""
+        return f"BucketPlace({self})"
+
     @property
     def folder(self) -> str:
         """The prefix, with a slash at its end: so no other prefix begins with it by chance."""
