@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing, closing
 from uuid import uuid4
 
 import pytest
@@ -127,6 +127,7 @@ class Relay:
         for way in self._ways:
             way.cancel()
         await asyncio.gather(*self._ways, return_exceptions=True)
+        await asyncio.sleep(0)  # what was closed is gone with the next turn of the loop
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -134,21 +135,19 @@ class Relay:
         self._ways.add(way)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there = await asyncio.open_connection("127.0.0.1", self._port)
-        ways = [
-            asyncio.ensure_future(self._forth(reader, there, writer)),
-            asyncio.ensure_future(self._back(there_reader, writer)),
-        ]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            for one in (writer, there):
-                one.close()
-                with suppress(OSError):
-                    await one.wait_closed()
+        with closing(writer):
+            there_reader, there = await asyncio.open_connection("127.0.0.1", self._port)
+            with closing(there):
+                ways = [
+                    asyncio.ensure_future(self._forth(reader, there, writer)),
+                    asyncio.ensure_future(self._back(there_reader, writer)),
+                ]
+                try:
+                    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for way in ways:
+                        way.cancel()
+                await asyncio.gather(*ways, return_exceptions=True)
 
     async def _forth(
         self, reader: asyncio.StreamReader, there: asyncio.StreamWriter, back: asyncio.StreamWriter
