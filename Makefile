@@ -3,6 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 
 RUN := .venv/run.stamp
+S3 := .venv/s3.stamp
 CONFORMANCE := .venv/conformance.stamp
 TEST := .venv/test.stamp
 OPENAI1 := .venv-openai1/stamp
@@ -16,10 +17,13 @@ CLIENTS += $(if $(HAS_NODE),tests/node/langchain/node_modules/stamp)
 # Keep's workflow engine, with the client that Keep pins.
 WORKFLOWS := .venv-keep/stamp
 
-.PHONY: run conformance test test-clients test-keep test-live check bench clean
+.PHONY: run s3 conformance test test-clients test-keep test-live check bench clean
 
 run: $(RUN)
 	.venv/bin/python run.py serve $(ARGS)
+
+# What the server needs beside that to keep the contents of files in a bucket; `make run` leaves it as it is.
+s3: $(S3)
 
 conformance: $(CONFORMANCE)
 	.venv/bin/python run.py conformance $(ARGS)
@@ -61,6 +65,10 @@ $(RUN): requirements/run.txt requirements/documents.txt requirements/ranks.txt r
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/documents.txt
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/ranks.txt
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --no-deps -r requirements/embeddings.txt
+	touch $@
+
+$(S3): requirements/s3.txt $(RUN)
+	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/s3.txt
 	touch $@
 
 $(CONFORMANCE): requirements/conformance.txt $(RUN)

@@ -36,6 +36,9 @@ FLAGS: Final = {
 _SERVICE_LINK: Final = re.compile(r"UNDERSTUDY_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_\w+)$")
 
 
+_SECRET: Final = re.compile("api_key|access_key")
+
+
 class SettingsError(Exception):
     """A setting that cannot be used. The message has its dotted name, what was expected, and where it came from."""
 
@@ -184,7 +187,7 @@ def _unexpected(kind: Any, name: str, value: object, origin: _Origin) -> Setting
     if isinstance(value, float) and not math.isfinite(value):
         value = str(value)  # JSON has no word for it
     got = msgspec.json.encode(value, enc_hook=str).decode()
-    if "api_key" in name or "api_key" in got:
+    if _SECRET.search(name) or _SECRET.search(got):
         got = "something else"  # what is secret stays out of logs, even when it is in the wrong place
     return SettingsError(f"{name}: expected {expectation(kind)}, got {got} ({origin.label})")
 
@@ -222,6 +225,14 @@ def _all_names(table: Any, above: str = "") -> Iterator[str]:
 
 def _check_together(settings: Settings) -> None:
     """What no single value shows."""
+    files = settings.files
+    if (files.bucket_access_key_id is None) != (files.bucket_secret_access_key is None):
+        lacking = "bucket_access_key_id" if files.bucket_access_key_id is None else "bucket_secret_access_key"
+        raise SettingsError(f"files.{lacking}: needed with the other half of the key")
+    if files.bucket is None:
+        for name in ("bucket_prefix", "bucket_endpoint", "bucket_region", "bucket_access_key_id", "bucket_addressing"):
+            if getattr(files, name):
+                raise SettingsError(f"files.{name}: means nothing without files.bucket")
     launch = settings.launch
     if launch.server is not None and launch.model is None:
         raise SettingsError("launch.model: needed with launch.server (argument --model)")

@@ -83,6 +83,18 @@ class FileSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """So much of the disk is not given to files: the database needs room to go on."""
     refuse_downloads: bool = False
     """Keep the contents of files of the purposes `assistants` and `user_data` here, as the real service did."""
+    bucket: str | None = None
+    """An S3-compatible bucket for the contents of files; when not set, they are in the data directory."""
+    bucket_prefix: str = ""
+    """The folder of the bucket that is this server's own."""
+    bucket_endpoint: Address | None = None
+    """The address of the server that has the bucket; AWS when not set."""
+    bucket_region: str | None = None
+    bucket_access_key_id: str | None = None
+    """When not set, AWS's usual places are looked at: its environment variables, its files, the machine's role."""
+    bucket_secret_access_key: str | None = None
+    bucket_addressing: Literal["path", "virtual"] | None = None
+    """Whether the bucket's name is in the path or in the host's name; path with an endpoint, when not set."""
 
 
 class RetrievalSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

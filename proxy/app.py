@@ -15,7 +15,7 @@ from aiohttp import web
 
 from adapters import open_upstreams
 from adapters.errors import UpstreamError
-from config.settings import Settings
+from config.settings import FileSettings, Settings
 from proxy import VERSION
 from proxy.admission import may_serve
 from proxy.api import http_face
@@ -28,6 +28,7 @@ from proxy.retrieval.ingestion import Ingestion
 from proxy.services import Services
 from proxy.store import Store, StoreError, keys
 from proxy.store.blob_directory import DirectoryBlobs
+from proxy.store.blobs import Blobs
 from proxy.tasks import TaskGroup
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         refusal = may_serve(settings.server.host, any_key, settings.server.allow_anonymous)
         if refusal is not None:
             raise NotAdmitted(refusal)
-        blobs = DirectoryBlobs(store.directory / "blobs", keep_free_bytes=settings.files.keep_free_megabytes << 20)
+        blobs = await _open_blobs(settings.files, store)
         opened.push_async_callback(blobs.aclose)
         if store.exclusive:
             await sweep_blobs(store, blobs)
@@ -90,6 +91,30 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         yield services
 
 
+async def _open_blobs(settings: FileSettings, store: Store) -> Blobs:
+    keep_free_bytes = settings.keep_free_megabytes << 20
+    if settings.bucket is None:
+        return DirectoryBlobs(store.directory / "blobs", keep_free_bytes=keep_free_bytes)
+    try:
+        from proxy.store.blob_bucket import BucketBlobs
+        from proxy.store.bucket.place import BucketPlace
+    except ModuleNotFoundError as missing:
+        raise NotAdmitted(
+            f"files.bucket is set, and the package {missing.name} is not installed; `make s3` installs it, or "
+            "`pip install -r requirements/s3.txt` in an environment of yours"
+        ) from missing
+    place = BucketPlace(
+        bucket=settings.bucket,
+        prefix=settings.bucket_prefix,
+        endpoint=settings.bucket_endpoint,
+        region=settings.bucket_region,
+        access_key_id=settings.bucket_access_key_id,
+        secret_access_key=settings.bucket_secret_access_key,
+        addressing=settings.bucket_addressing,
+    )
+    return await BucketBlobs.open(place, store, keep_free_bytes=keep_free_bytes)
+
+
 async def _serve(settings: Settings) -> int:
     async with open_services(settings) as services:
         host = settings.server.host
@@ -112,6 +137,8 @@ async def _serve(settings: Settings) -> int:
             shown = f"[{address[0]}]" if ":" in address[0] else address[0]
             log.info("Understudy %s, data in %s", VERSION, services.store.directory)
             log.info("%s", services.upstreams.found)
+            if settings.files.bucket is not None:
+                log.info("contents of files in the bucket %s", settings.files.bucket)
             log.info("%s", _how_files_are_found(services))
             log.info(
                 "listening on http://%s:%d (base URL for clients: http://%s:%d/v1)",

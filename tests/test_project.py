@@ -103,8 +103,8 @@ def test_a_module_says_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_make_targets_that_are_named_exist(name: str) -> None:
-    targets = set(re.findall(r"^([a-z][a-z-]*):", TEXTS["Makefile"], flags=re.MULTILINE))
-    named = set(re.findall(r"(?:^|`|[;&] )make ([a-z][a-z-]*)", PAGES[name], flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z][a-z0-9-]*):", TEXTS["Makefile"], flags=re.MULTILINE))
+    named = set(re.findall(r"(?:^|`|[;&] )make ([a-z][a-z0-9-]*)", PAGES[name], flags=re.MULTILINE))
     assert named - targets == set()
 
 

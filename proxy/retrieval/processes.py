@@ -14,6 +14,8 @@ from proxy.retrieval.protocol import LENGTH, Answer, Task, decode_answer, frame
 
 log = logging.getLogger(__name__)
 
+_SECRETS: Final = ("UNDERSTUDY_", "AWS_")
+"""How variables begin that may hold keys."""
 _ROOT: Final = Path(__file__).parents[2]
 _READ_BYTES: Final = 1 << 16
 _GRACE_SECONDS: Final = 5.0
@@ -108,8 +110,8 @@ class Processes:
             stdin=PIPE,
             stdout=PIPE,
             cwd=_ROOT,
-            # What reads files from strangers need not know the keys of model servers.
-            env={name: value for name, value in os.environ.items() if not name.startswith("UNDERSTUDY_")}
+            # What reads files from strangers need not know the keys of model servers, nor those of a bucket.
+            env={name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)}
             | {"PYTHONPATH": str(_ROOT)}
             | self._environ,
             process_group=0,  # Ctrl-C is for the server, which ends its processes itself

@@ -9,7 +9,8 @@ A map, in reading order:
   of a connection, so several make one transaction: `await store.write(work)`, where `work` is an `async def` with one
   parameter.
 - `paging.py` is what all lists share; `documents.py` how an object and its row belong together.
-- `blobs.py` is the seam to the contents of files, `blob_directory.py` what is behind it.
+- `blobs.py` is the seam to the contents of files; behind it is `blob_directory.py`, or `blob_bucket.py` with `bucket/`.
+- `claims.py` knows which bucket is this database's.
 - `lock.py` keeps a second server off the data directory.
 
 Every question of a client names its project. A row's `doc` is the JSON its object is answered with, and lists are put

@@ -1,4 +1,4 @@
-"""The seam to file contents, which are kept beside the database: bytes under the name of an object of ours.
+"""The seam to file contents, kept beside the database or in a bucket: bytes under the name of an object of ours.
 
 What keeps the two in step: bytes are durable under their name before a row names them, and a row is gone before its
 bytes go. So whoever dies between the two leaves bytes that no row names, and `sweep` takes those away at the next
@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
+from proxy.errors import Overloaded
 from proxy.store.database import StoreError
 
 PIECE_BYTES: Final = 1 << 20
@@ -25,6 +26,17 @@ _NAME: Final = re.compile(r"(file-|part_)[A-Za-z0-9]{2,64}")
 
 class BlobMissing(StoreError):
     """The bytes that a row stands for are not there."""
+
+
+class ContentsUnreachable(StoreError, Overloaded):
+    """What holds the bytes does not answer, or refuses us. It may be over in a while; the log says why."""
+
+    def __init__(
+        self,
+        message: str = "The server cannot reach its store of file contents at the moment. Please try again later.",
+    ) -> None:
+        super().__init__(message)
+        Overloaded.__init__(self, message)
 
 
 class KeptBlob(Struct, frozen=True, kw_only=True):
@@ -43,11 +55,11 @@ class NewBlob(Protocol):
     """How many bytes so far."""
 
     async def write(self, piece: bytes) -> None:
-        """Raises `OutOfSpace`; then there is nothing to be done but to discard it."""
+        """Raises `OutOfSpace` or `ContentsUnreachable`; then there is nothing to be done but to discard it."""
         ...
 
     async def keep(self) -> KeptBlob:
-        """Make it durable under its name."""
+        """Make it durable under its name. Raises as `write` does."""
         ...
 
     async def discard(self) -> None:
@@ -56,6 +68,8 @@ class NewBlob(Protocol):
 
 
 class Blobs(Protocol):
+    """Whatever reads or looks raises `ContentsUnreachable` as well, where the bytes are on another machine."""
+
     async def new(self, name: str, *, expected_bytes: int = 0, with_md5: bool = False) -> NewBlob:
         """Begin one. Raises `OutOfSpace` where there is no room for so many bytes."""
         ...

@@ -172,6 +172,29 @@ def test_mistakes_in_a_variable(tmp_path: Path, variable: str, value: str, messa
     assert refusal(tmp_path, **{name: value}) == f"{message} (environment variable {name})"
 
 
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ('bucket = "b"\nbucket_access_key_id = "k"', "files.bucket_secret_access_key: needed with the other half of"),
+        (
+            'bucket = "b"\nbucket_secret_access_key = "hush"',
+            "files.bucket_access_key_id: needed with the other half of",
+        ),
+        ('bucket_endpoint = "http://b"', "files.bucket_endpoint: means nothing without files.bucket"),
+        ('bucket_prefix = "p"', "files.bucket_prefix: means nothing without files.bucket"),
+        (
+            'bucket = "b"\nbucket_secret_access_key = 12345',
+            "files.bucket_secret_access_key: expected text, got something",
+        ),
+    ],
+)
+def test_what_belongs_to_a_bucket(tmp_path: Path, files: str, message: str) -> None:
+    refused = refusal(tmp_path, f"[files]\n{files}")
+    assert refused.startswith(message)
+    assert "hush" not in refused
+    assert "12345" not in refused
+
+
 def test_a_secret_is_not_repeated(tmp_path: Path) -> None:
     message = refusal(tmp_path, UNDERSTUDY_UPSTREAMS='[{"url": "http://a", "api_key": "hush"')
     assert message.startswith("upstreams: expected a list")

@@ -10,6 +10,7 @@ from proxy.retrieval import ingestion as module
 from proxy.schema.chunking import ChunkingStrategy, StaticChunking
 from proxy.schema.vector_stores import ExpiresAfter, FileCounts, FileError
 from proxy.store import Connection
+from proxy.store.blobs import ContentsUnreachable
 from proxy.store.chunks import begin_set, write_chunks
 from proxy.store.database import DatabaseFailed, Work
 from proxy.store.file_batches import find_batch, insert_batch
@@ -189,6 +190,25 @@ async def test_a_full_disk_is_waited_for(library: Library, monkeypatch: pytest.M
         return await write(work)
 
     monkeypatch.setattr(library.store, "write", failing)
+    await library.ingestion.start()
+    file_id = await library.add("Words")
+    assert (await library.ended(file_id))[0].status == "completed"
+    assert failures == 3
+
+
+async def test_a_bucket_that_cannot_be_reached_is_waited_for(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATROL_SECONDS", 0.05)
+    local = library.blobs.local
+    failures = 0
+
+    def failing(name: str) -> Any:
+        nonlocal failures
+        if failures < 3:
+            failures += 1
+            raise ContentsUnreachable
+        return local(name)
+
+    monkeypatch.setattr(library.blobs, "local", failing)
     await library.ingestion.start()
     file_id = await library.add("Words")
     assert (await library.ended(file_id))[0].status == "completed"

@@ -150,7 +150,8 @@ async def test_a_reader_ends_with_the_server(readers: Readers, tmp_path: Path) -
 
 
 async def test_it_knows_no_settings(readers: Readers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UNDERSTUDY_UPSTREAM_API_KEY", "secret")
+    for name in ("UNDERSTUDY_UPSTREAM_API_KEY", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "secret")
     await check_alive(readers, tmp_path)
     (process,) = readers.processes.alive
     environment = environment_of(process.pid)

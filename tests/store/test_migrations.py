@@ -60,7 +60,9 @@ def test_their_numbers_have_no_gaps() -> None:
 async def test_opening_applies_all_of_them_and_opening_again_none(store: Store, clock: FixedClock) -> None:
     all_of_them = [(migration.version, migration.name, AT) for migration in migrations_for("sqlite")]
     assert await store.read(seen) == all_of_them
-    assert await store.read(tables) == FIRST_TABLES | {"files", "upload_parts", "uploads"} | VECTOR_TABLES
+    assert (
+        await store.read(tables) == FIRST_TABLES | {"files", "upload_parts", "uploads", "bucket_claims"} | VECTOR_TABLES
+    )
     await store.aclose()
     again = await Store.open(store.directory, clock)
     assert await again.read(seen) == all_of_them
