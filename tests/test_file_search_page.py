@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from config.settings import RetrievalSettings
-from proxy.retrieval import documents, ole, parsing, pdf, reader, sheets, texts
+from proxy.retrieval import documents, ole, parsing, pdf, sheets, texts, working
 from proxy.retrieval.formats import SUPPORTED
 from proxy.retrieval.vectors import MOST_CHUNKS
 from proxy.runs import searching
@@ -72,7 +72,7 @@ async def test_a_passage_is_found_by_its_meaning(tmp_path: Path) -> None:
                 assert part.type == "text"
                 assert part.text.annotations[0].text == "【4:0†garage.txt】"
         assert server.asked == [["An automobile needs oil."], ["vehicle"], ["car"]]
-        assert any("by meaning with words at" in line for line in ours.said)
+        assert any("by meaning with words, at" in line for line in ours.said)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ async def test_a_passage_is_found_by_its_meaning(tmp_path: Path) -> None:
         ("Characters of a document", f"{parsing.MOST_CHARACTERS:,}"),
         ("Tokens of a file", f"{RetrievalSettings().max_file_tokens:,}"),
         ("Time until there is something to save", RetrievalSettings().file_timeout_seconds),
-        ("Memory of the process that reads", reader.MOST_MEMORY >> 30),
+        ("Memory of the process that reads", working.MOST_MEMORY >> 30),
     ],
 )
 def test_limits(row: str, limit: object) -> None:

