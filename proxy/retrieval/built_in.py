@@ -36,7 +36,7 @@ class BuiltIn:
         environ = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
         environ["TOKENIZERS_PARALLELISM"] = "false"
         self.reading = Processes(_MODULE, processes, environ=environ)
-        self.asking = Processes(_MODULE, 1, environ=environ)
+        self.asking = Processes(_MODULE, 1, arguments=["--promptly"], environ=environ)
 
     async def passages(self, texts: Sequence[str], repeated: Sequence[int]) -> list[list[Vector]]:
         new = [text[start:] for text, start in zip(texts, repeated, strict=True)]

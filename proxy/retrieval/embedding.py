@@ -1,11 +1,16 @@
 """A process that makes vectors of texts for the server, with the built-in model."""
 
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Final
 
 from proxy.retrieval.minilm import MiniLM
 from proxy.retrieval.protocol import Answer, MakeVectors, Task, Vectors
-from proxy.retrieval.working import work
+from proxy.retrieval.working import COURTESY, work
+
+PROMPTLY: Final = "--promptly"
+"""For one that somebody waits for."""
 
 _model = lru_cache(maxsize=1)(MiniLM)
 
@@ -21,4 +26,4 @@ def _answers(task: Task) -> Iterator[Answer]:
 
 
 if __name__ == "__main__":
-    work(_answers)
+    work(_answers, courtesy=0 if PROMPTLY in sys.argv else COURTESY)

@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -63,8 +63,10 @@ class Worker:
 class Processes:
     """Up to so many of one module, all of them ended by `rest` when they have nothing to do, and by `aclose`."""
 
-    def __init__(self, module: str, most: int, *, environ: Mapping[str, str] | None = None) -> None:
-        self._module = module
+    def __init__(
+        self, module: str, most: int, *, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._command = (sys.executable, "-m", module, *arguments)
         self._environ = dict(environ or {})
         self._places = asyncio.Semaphore(most)
         self._idle: list[Process] = []
@@ -104,9 +106,7 @@ class Processes:
 
     async def _start(self) -> Process:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            self._module,
+            *self._command,
             stdin=PIPE,
             stdout=PIPE,
             cwd=_ROOT,
