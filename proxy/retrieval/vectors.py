@@ -2,9 +2,9 @@
 
 A component takes one byte: a vector is scaled so that its largest component fills that byte, and kept with the factor
 that gives its cosine back; what is lost is less than what one model differs from the next. Beside it are the signs of
-its components, one bit each. Two vectors that point the same way have most signs in common, so among many the ones
-worth a look are found by their signs, an eighth of the bytes and a few instructions for each, and compared in full
-then. In a store of usual size all are compared in full.
+its components, one bit each. Two vectors that point the same way have most signs in common, above all those of large
+components; so among many the ones worth a look are found by their signs, an eighth of the bytes and a few instructions
+for each, and compared in full then. In a store of usual size all are compared in full.
 """
 
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ async def nearest(db: Connection, signs: Sequence[Signs], query: Vector, *, limi
     chosen = np.arange(ends[-1])
     if len(chosen) > ALL_COMPARED:
         all_signs = np.frombuffer(b"".join([each.signs for each in fitting]), dtype=np.uint8).reshape(-1, width)
-        chosen = np.sort(np.argpartition(_differing(all_signs, _signs(wanted)), CANDIDATES)[:CANDIDATES])
+        chosen = np.sort(np.argpartition(_differing(all_signs, wanted), CANDIDATES)[:CANDIDATES])
     numbers = np.searchsorted(ends, chosen, side="right")  # of `fitting`, in which each one that is chosen is
     within = chosen - (ends - counts)[numbers]
     parts = np.array([each.id for each in fitting])[numbers] * chunk_vectors.PARTS + within // _VECTORS_OF_A_PART
@@ -92,16 +92,25 @@ async def nearest(db: Connection, signs: Sequence[Signs], query: Vector, *, limi
     return best
 
 
-def _differing(signs: "NDArray[np.uint8]", wanted: "NDArray[np.uint8]") -> "NDArray[np.uint16]":
-    """In how many signs each vector differs from the one that is wanted."""
+def _differing(signs: "NDArray[np.uint8]", wanted: "NDArray[np.float32]") -> "NDArray[np.uint32]":
+    """How much of the one that is wanted has other signs in each vector: a sign counts as its component is large.
+
+    With components of the wanted one in three bits, a bit at a time. Where all signs count the same, a third of the
+    best twenty of 20,000 is missed by 100 candidates; so it is a seventh.
+    """
     import numpy as np
 
     wide = np.uint64 if signs.shape[1] % 8 == 0 else np.uint8
-    of_all, of_one = signs.view(wide), wanted.view(wide)
-    differing = np.zeros(len(signs), dtype=np.uint16)
+    weights = np.rint(np.abs(wanted) / (np.abs(wanted).max() or 1.0) * 7).astype(np.uint8)
+    bits = [np.packbits(weights >> bit & 1).view(wide) for bit in range(3)]
+    of_all, of_one = signs.view(wide), _signs(wanted).view(wide)
+    differing = np.zeros((3, len(signs)), dtype=np.uint16)
     for column in range(of_all.shape[1]):  # by columns it takes a third of the time
-        differing += np.bitwise_count(of_all[:, column] ^ of_one[column])
-    return differing
+        other = of_all[:, column] ^ of_one[column]
+        for bit in range(3):
+            differing[bit] += np.bitwise_count(other & bits[bit][column])
+    weighed: NDArray[np.uint32] = np.array([1, 2, 4], dtype=np.uint32) @ differing
+    return weighed
 
 
 def _signs(vectors: Any) -> "NDArray[np.uint8]":

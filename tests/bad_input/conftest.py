@@ -7,7 +7,6 @@ import pytest
 from tests.bad_input.visitor import Visitor
 from tests.processes import serving
 
-
 WORDS = {"UNDERSTUDY_RETRIEVAL__EMBEDDINGS_MODEL": "none"}
 """Vectors of so much text would take both cores for the rest of the tests."""
 
