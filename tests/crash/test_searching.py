@@ -110,9 +110,9 @@ class Searcher:
         """How often the model was asked and had no results yet."""
         return sum(request["messages"][-1] == {"role": "user", "content": self.asked} for request in upstream.requests)
 
-    def look(self, data: Path, upstream: ScriptedUpstream) -> Stored:
+    def look(self, directory: Path, upstream: ScriptedUpstream) -> Stored:
         """See what a death left; nothing that was announced may be missing, and nothing that was there before."""
-        with closing(sqlite3.connect(data / "understudy.sqlite")) as database:
+        with closing(sqlite3.connect(directory / "understudy.sqlite")) as database:
             asked = "SELECT status, interruptions FROM runs WHERE id = ?"
             (status, interruptions) = database.execute(asked, (self.run_id,)).fetchone()
             rows = database.execute("SELECT doc FROM steps WHERE run_id = ?", (self.run_id,)).fetchall()
@@ -120,7 +120,7 @@ class Searcher:
         finished = {step["id"]: step for step in steps if step["type"] == "tool_calls" and step["completed_at"]}
         stored = Stored(status, interruptions, finished)
         announced = {data["id"] for name, data in self.heard if name == "thread.run.step.completed"}
-        assert {data["id"] for data in steps if data["completed_at"]} >= announced, self
+        assert {step["id"] for step in steps if step["completed_at"]} >= announced, self
         for before in self.left:
             assert finished.items() >= before.finished.items(), self
         if finished and self.requests is None:
@@ -238,8 +238,9 @@ async def check_recovered(client: Client, searcher: Searcher, upstream: Scripted
     for left in searcher.left:
         if left.finished:
             assert list(left.finished) == [steps[0]["id"]], searcher
-    if searcher.requests is not None:
-        assert searcher.asks(upstream) == searcher.requests, searcher
+    asks = searcher.asks(upstream)
+    assert asks >= 1, searcher
+    assert searcher.requests in {None, asks}, searcher
 
     messages = (await client.ask("GET", f"/threads/{run['thread_id']}/messages?order=asc"))["data"]
     assert [(each["role"], each["status"]) for each in messages] == [("user", "completed"), ("assistant", "completed")]
@@ -262,7 +263,7 @@ async def test_killed_at_any_moment_of_a_search(server: Server, upstream: Script
         searcher = Searcher(number, assistant_id)
         await killed_at(server, searcher, moment, lot)
         searcher.look(server.data, upstream)
-        if lot.random() < 0.5:  # and again, some time after it is up
+        if lot.random() < 0.3:  # and again, some time after it is up
             await asyncio.to_thread(server.start)
             await asyncio.sleep(lot.uniform(0, 1))
             await asyncio.to_thread(server.kill)
