@@ -17,8 +17,8 @@ from bench.setting import Setting, new_assistant, new_thread, run_body, scripts,
 from bench.wire import Connection
 from config.settings import Settings, UpstreamSettings
 from proxy.clock import SystemClock
-from proxy.engine.driver import Prepared
 from proxy.engine.history import fit, load, remember
+from proxy.engine.preparing import Prepared
 from proxy.ids import new_id
 from proxy.runs.progress import RunProgress, encode_progress
 from proxy.runs.truncation import budget

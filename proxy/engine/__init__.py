@@ -1,8 +1,10 @@
 """The shell around the run core: everything about runs that awaits.
 
-`driver` plays one run, `supervisor` owns the tasks that do, `rescuer` takes up what a dead process left, `broadcast`
-hands a run's frames to those who follow it, `waiting` is for those who need a thread that a run still has. The engine
-never asks which server a model is on, and nobody's leaving stops a run.
+`driver` plays one run: `preparing` reads what its next turn needs, `searching` does what the turn wants searched,
+`saving` saves and then publishes what the turn says, `stopping` breaks off what it waits for, and `ending` brings about
+the ends that the model does not. `supervisor` owns the tasks that play runs, `rescuer` takes up what a dead process
+left, `broadcast` hands a run's frames to those who follow it, `waiting` is for those who need a thread that a run still
+has. The engine never asks which server a model is on, and nobody's leaving stops a run.
 """
 
 import secrets
@@ -13,9 +15,10 @@ from adapters.embedding import Embedder
 from config.settings import RunSettings
 from proxy.clock import Clock
 from proxy.engine.broadcast import Broadcast, Follower
-from proxy.engine.driver import Parts, Stop
+from proxy.engine.parts import Parts
 from proxy.engine.places import Places
 from proxy.engine.rescuer import Rescuer
+from proxy.engine.stopping import Stop
 from proxy.engine.supervisor import Supervisor
 from proxy.engine.waiting import Waiting
 from proxy.schema.events import Event, RunChanged

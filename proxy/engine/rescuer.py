@@ -9,7 +9,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from proxy.engine.driver import Parts, Stop
+from proxy.engine.parts import Parts
+from proxy.engine.stopping import Stop
 from proxy.engine.stored import put_back
 from proxy.engine.supervisor import Supervisor
 from proxy.runs import failures

@@ -1,9 +1,14 @@
-"""Applying a run's durable events to the store: one transaction, arbitrated by the status the run was last seen in."""
+"""Save, then publish: nobody is told what a crash could take back. Deltas are published only.
+
+The durable events of one input are saved in one transaction, arbitrated by the status that the run was last seen in.
+"""
 
 from collections.abc import Sequence
 
+from proxy.engine.parts import Parts
 from proxy.runs.lifecycle import is_terminal
 from proxy.runs.progress import RunProgress, encode_progress
+from proxy.runs.turn import Turn
 from proxy.schema.events import Durable, Event, MessageChanged, RunChanged, StepChanged
 from proxy.schema.messages import Message
 from proxy.schema.runs import Run, RunStatus
@@ -19,6 +24,36 @@ class Lost(Exception):
         super().__init__("the run moved on")
         self.events = events
         """What could not be saved."""
+
+
+class Record:
+    """One run as the store last had it and its followers were told of it, and the turn that speaks of it, if any."""
+
+    def __init__(self, parts: Parts, run: Run, project: str) -> None:
+        self.parts = parts
+        self.run = run
+        self.project = project
+        self.turn: Turn | None = None
+        self.seen = run.status
+
+    def begin(self, turn: Turn) -> None:
+        """From here on the events are those of this turn, which was made of the run as it is stored."""
+        self.run, self.turn, self.seen = turn.run, turn, turn.run.status
+
+    async def emit(self, events: Sequence[Event]) -> None:
+        """Save what the turn said, and publish it. Raises `Lost`, and has told nobody anything then."""
+        changes = durable(events)
+        if changes:
+            turn = self.turn
+            assert turn is not None
+            progress, seen = turn.progress, self.seen
+            try:
+                await self.parts.store.write(lambda db: apply(db, self.project, self.run, changes, progress, seen=seen))
+            except Lost as lost:
+                raise Lost(events) from lost
+            self.seen = turn.run.status
+        if events:
+            self.parts.broadcast.publish(self.run.id, events)
 
 
 def durable(events: Sequence[Event]) -> list[Durable]:

@@ -2,7 +2,9 @@
 
 import logging
 
-from proxy.engine.driver import Drive, Parts, Stop
+from proxy.engine.driver import Drive
+from proxy.engine.parts import Parts
+from proxy.engine.stopping import Stop
 from proxy.runs.lifecycle import is_terminal
 from proxy.schema.runs import Run
 from proxy.store import runs

@@ -38,15 +38,23 @@ class Client:
     async def stream(self, path: str, body: Any, note: Callable[[str, Any], None]) -> None:
         """Tell each event as it comes, until `done`."""
         async with self.session.post(f"{self.url}/v1{path}", json={**body, "stream": True}) as response:
-            if response.status != 200:
-                raise Refused((await response.json())["error"]["message"])
-            name = ""
-            async for line in response.content:
-                if line.startswith(b"event: "):
-                    name = line.removeprefix(b"event: ").decode().strip()
-                elif line.startswith(b"data: {"):
-                    self._heard()
-                    note(name, json.loads(line.removeprefix(b"data: ")))
+            await self._listen(response, note)
+
+    async def follow(self, run_path: str, note: Callable[[str, Any], None]) -> None:
+        """Tell each event of a run whose stream broke, from the first that the server remembers."""
+        async with self.session.get(f"{self.url}/v1{run_path}/events") as response:
+            await self._listen(response, note)
+
+    async def _listen(self, response: aiohttp.ClientResponse, note: Callable[[str, Any], None]) -> None:
+        if response.status != 200:
+            raise Refused((await response.json())["error"]["message"])
+        name = ""
+        async for line in response.content:
+            if line.startswith(b"event: "):
+                name = line.removeprefix(b"event: ").decode().strip()
+            elif line.startswith(b"data: {"):
+                self._heard()
+                note(name, json.loads(line.removeprefix(b"data: ")))
 
     async def poll(self, path: str) -> Any:
         while (run := await self.ask("GET", path))["status"] not in RESTS:  # noqa: ASYNC110 - another process's
