@@ -96,12 +96,18 @@ class World:
         assert isinstance(run, Run)
         return run
 
-    async def stream(self, thread: Thread | None = None, **given: Any) -> tuple[str, Follower]:
-        """A streamed run's id and its stream."""
+    async def streamed(self, thread: Thread | None = None, **given: Any) -> Follower:
+        """A run's stream."""
         thread = thread or await self.thread()
         body = CreateRun(assistant_id=await self.assistant_id(), stream=True, **given)
         follower = await operations.create_run(self.services, project=HOME, thread_id=thread.id, body=body)
         assert isinstance(follower, Follower)
+        return follower
+
+    async def stream(self, thread: Thread | None = None, **given: Any) -> tuple[str, Follower]:
+        """A streamed run's id and its stream."""
+        thread = thread or await self.thread()
+        follower = await self.streamed(thread, **given)
         # Not by the thread's lock: the run may have ended by now.
         newest = await self.store.read(lambda db: runs.list_runs(db, HOME, thread.id, ListParams(limit=1)))
         assert newest.first_id is not None

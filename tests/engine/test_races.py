@@ -80,16 +80,19 @@ async def world(
         yield world
 
 
-async def play(world: World, meddler: Meddler) -> tuple[Run, list[list[Frame]]]:
-    """Two rounds as far as they go, the first of them put off: the run as it was created, what each stream said."""
+async def play(world: World, meddler: Meddler) -> tuple[str, list[list[Frame]]]:
+    """Two rounds as far as they go, the first of them put off: the id of the run, and what each stream said."""
     busy = error(429, {"error": {"message": "Too busy.", "code": 429}}, retry_after="0")
     calls = tool_calls([("get_weather", {"city": "Paris"})], content="Wait.")
     world.upstream.script([busy, calls, text("one two")])
-    run_id, follower = await world.stream()
-    run = await world.stored(run_id)
+    follower = await world.streamed()
     streams = []
     async with asyncio.timeout(30):
         streams.append(await read(follower))
+        # What is stored of it may be gone by now, and its thread with it.
+        name, created = streams[0][0]
+        assert name == "thread.run.created"
+        run_id = str(created["id"])
         waiting = await world.store.read(lambda db: runs.load_run(db, run_id))
         if waiting is not None and waiting.run.status is RunStatus.REQUIRES_ACTION:
             position = len(streams[0])
@@ -98,11 +101,11 @@ async def play(world: World, meddler: Meddler) -> tuple[Run, list[list[Frame]]]:
             streams.append(await read(world.engine.follow(run_id, since=position)))
     world.upstream.script([])
     meddler.moment = None
-    return run, streams
+    return run_id, streams
 
 
-async def check(world: World, created: Run, streams: list[list[Frame]]) -> Run:
-    run = await world.stored(created.id)
+async def check(world: World, run_id: str, streams: list[list[Frame]]) -> Run:
+    run = await world.stored(run_id)
     assert is_terminal(run.status)
     assert (run.expires_at, run.required_action) == (None, None)
     assert await world.active_run(run.thread_id) is None
@@ -147,8 +150,8 @@ async def test_cancel(world: World, meddler: Meddler, moment: int) -> None:
             await world.cancel(await newest_run(world))
 
     meddler.moment, meddler.before = moment, cancel
-    created, streams = await play(world, meddler)
-    run = await check(world, created, streams)
+    run_id, streams = await play(world, meddler)
+    run = await check(world, run_id, streams)
     assert run.status in {RunStatus.CANCELLED, RunStatus.COMPLETED}
     said = names([frame for stream in streams for frame in stream])
     assert said.count("run.cancelling") <= 1
@@ -198,9 +201,9 @@ async def test_the_thread_is_deleted(world: World, meddler: Meddler, moment: int
         deleted.append(run.id)
 
     meddler.moment, meddler.before = moment, delete
-    created, streams = await play(world, meddler)  # every stream has come to its end
+    run_id, streams = await play(world, meddler)  # every stream has come to its end
     if deleted:
-        assert await world.store.read(lambda db: runs.load_run(db, created.id)) is None
+        assert await world.store.read(lambda db: runs.load_run(db, run_id)) is None
         assert not any(name == "error" for stream in streams for name, _ in stream)
     assert (await world.until_rest(await world.run())).status is RunStatus.COMPLETED
 
@@ -214,8 +217,8 @@ async def test_the_disk_is_full_for_a_moment(world: World, meddler: Meddler, mom
         meddler.broken = False
 
     meddler.moment, meddler.before, meddler.after = moment, fill, empty
-    created, streams = await play(world, meddler)
-    run = await check(world, created, streams)
+    run_id, streams = await play(world, meddler)
+    run = await check(world, run_id, streams)
     assert run.status in {RunStatus.FAILED, RunStatus.COMPLETED}
 
 
@@ -227,22 +230,22 @@ async def test_the_disk_is_full(world: World, meddler: Meddler, moment: int) -> 
         meddler.broken = True
 
     meddler.moment, meddler.before = moment, fill
-    created, streams = await play(world, meddler)
-    run = await world.stored(created.id)
+    run_id, streams = await play(world, meddler)
+    run = await world.stored(run_id)
     if not is_terminal(run.status):
         name, data = streams[-1][-1]
         assert (name, data["error"]["message"]) == ("error", "Sorry, something went wrong.")
         for _ in range(2):
             with suppress(DatabaseFailed):
                 await world.engine.look_after()  # in vain
-        assert (await world.stored(created.id)) == run
+        assert (await world.stored(run_id)) == run
     meddler.rest()
     await world.engine.look_after()
-    run = await settled(world, created.id)
+    run = await settled(world, run_id)
     if run.status is RunStatus.REQUIRES_ACTION:
         follower = await world.submit(run)
         await read(follower)  # type: ignore[arg-type]
-        run = await world.stored(created.id)
+        run = await world.stored(run_id)
     assert run.status is RunStatus.COMPLETED
     assert {message.status for message in await world.messages(run)} == {"completed"}
     assert len(await world.messages(run)) == sum(step.type == "message_creation" for step in await world.steps(run.id))
