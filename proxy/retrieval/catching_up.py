@@ -71,6 +71,11 @@ class CatchingUp:
 
     async def _step(self) -> bool:
         """Some of it; whether there may be more."""
+        # First, as a set of which the other model has done a half would be behind, and refuse what this one makes.
+        other = await self._store.read(lambda db: chunk_vectors.set_of_other_model(db, self._model))
+        if other is not None:
+            await self._store.write(lambda db: chunk_vectors.forget_vectors(db, other))
+            return True
         behind = await self._store.read(lambda db: chunk_vectors.next_behind(db, limit=_CHUNKS_AT_ONCE))
         if behind is not None:
             made = await self._made(behind)
@@ -78,11 +83,7 @@ class CatchingUp:
             await self._store.write(
                 lambda db: chunk_vectors.write_vectors(db, behind.set_id, vectors, model=self._model)
             )
-            return True
-        other = await self._store.read(lambda db: chunk_vectors.set_of_other_model(db, self._model))
-        if other is not None:
-            await self._store.write(lambda db: chunk_vectors.forget_vectors(db, other))
-        return other is not None
+        return behind is not None
 
     async def _made(self, behind: Behind) -> list[list[Vector]]:
         try:
