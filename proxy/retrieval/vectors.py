@@ -75,13 +75,17 @@ async def nearest(db: Connection, signs: Sequence[Signs], query: Vector, *, limi
     numbers = np.searchsorted(ends, chosen, side="right")  # of `fitting`, in which each one that is chosen is
     within = chosen - (ends - counts)[numbers]
     parts = np.array([each.id for each in fitting])[numbers] * chunk_vectors.PARTS + within // _VECTORS_OF_A_PART
-    wanted_parts, of_wanted = np.unique(parts, return_inverse=True)
+    wanted_parts, first, of_wanted = np.unique(parts, return_index=True, return_inverse=True)
     read = await chunk_vectors.vectors_by_id(db, wanted_parts)
     # All but the last of what was written together have the same number of vectors: where each begins is added up.
-    sizes = np.array([len(part) for part in read]) // kind.itemsize
+    sizes = np.minimum((counts[numbers] - within // _VECTORS_OF_A_PART * _VECTORS_OF_A_PART)[first], _VECTORS_OF_A_PART)
+    # Lengths that differ by a little have as many bytes of signs.
+    misfits = set((wanted_parts[sizes * kind.itemsize != [len(part) for part in read]] // chunk_vectors.PARTS).tolist())
+    if misfits:
+        return await nearest(db, [each for each in fitting if each.id not in misfits], query, limit=limit)
     places = (np.cumsum(sizes) - sizes)[of_wanted] + within % _VECTORS_OF_A_PART
     looked_at = np.frombuffer(b"".join(read), dtype=kind)[places]
-    cosines = looked_at["vector"].astype(np.float32) @ wanted * looked_at["factor"]
+    cosines = np.minimum(looked_at["vector"].astype(np.float32) @ wanted * looked_at["factor"], 1.0)
     owners = np.frombuffer(b"".join([each.owners for each in fitting]), dtype=_OWNER)[chosen]
     ids = np.array([each.first for each in fitting])[numbers] + owners
     best: dict[int, float] = {}

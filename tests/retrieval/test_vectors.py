@@ -95,6 +95,24 @@ async def test_what_has_no_vectors_or_some_of_another_length(store: Store) -> No
     assert await found(store, [1.0, 0.0, 0.0], limit=5) == {nothing: 0.0}
 
 
+async def test_lengths_that_have_as_many_bytes_of_signs(store: Store) -> None:
+    five = await written(store, "five", [[[1.0] * 5]] * 10)
+    eight = await written(store, "eight", [[[1.0] * 8]] * 10)
+    assert list(await found(store, [1.0] * 5, limit=50)) == [five + n for n in range(10)]
+    assert list(await found(store, [1.0] * 8, limit=50)) == [eight + n for n in range(10)]
+    assert await found(store, [1.0] * 6, limit=50) == {}
+
+
+async def test_no_cosine_is_more_than_one(store: Store) -> None:
+    chance = np.random.default_rng(5)
+    # Whole components up to 127 are kept without a loss, so each points exactly where its query does.
+    queries = [[127.0, *rest] for rest in chance.integers(-126, 127, size=(50, 383)).astype(float).tolist()]
+    await written(store, "same", [[query] for query in queries])
+    best = [next(iter((await found(store, query, limit=1)).values())) for query in queries]
+    assert max(best) <= 1.0
+    assert best == pytest.approx([1.0] * 50)
+
+
 async def test_vectors_follow_one_another(store: Store) -> None:
     await shelves.put(store, "home", "vs_1", "a")
     await shelves.read(store, "home", "vs_1", "a", ["x"] * 40)
