@@ -15,6 +15,7 @@ from config.settings import RetrievalSettings, UpstreamSettings
 from proxy.retrieval import minilm
 from proxy.retrieval.processes import Died, Processes, Silent
 from proxy.retrieval.protocol import MakeVectors, Vectors
+from proxy.retrieval.vectors import can_compare
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def open_embedder(settings: RetrievalSettings, upstreams: Sequence[UpstreamSetti
                 log.warning("retrieval.embeddings_url is not used: embeddings_model does not say which of its models")
             return BuiltIn(settings.readers) if minilm.is_installed() else None
         case model:
-            return open_served(model, settings, upstreams)
+            return open_served(model, settings, upstreams) if can_compare() else None
 
 
 async def tried(settings: RetrievalSettings, upstreams: Sequence[UpstreamSettings]) -> str:
@@ -91,6 +92,8 @@ def missing(settings: RetrievalSettings) -> str:
             return "embeddings_model is none"
         case "built-in":
             return "the built-in embeddings model is not installed; make run installs it"
+        case _ if not can_compare():
+            return "numpy is not installed; make run installs it"
         case model:
             return f"nothing says where {model} is: set retrieval.embeddings_url"
 

@@ -8,6 +8,7 @@ then. In a store of usual size all are compared in full.
 """
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.embedding import Vector
@@ -27,6 +28,10 @@ CANDIDATES: Final = 1_000
 """Of more, so many."""
 _VECTORS_OF_A_PART: Final = 8
 """A few, because parts are read whole for the few candidates in them."""
+
+
+def can_compare() -> bool:
+    return find_spec("numpy") is not None
 
 
 def packed(made: Sequence[Sequence[Vector]], *, place: int) -> Packed:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -106,6 +107,16 @@ async def test_what_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await tried(RetrievalSettings(), here) == (
         "no   by words only: the built-in embeddings model is not installed; make run installs it"
     )
+
+
+async def test_without_numpy_there_are_no_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    upstreams = [UpstreamSettings(url="http://one:1")]
+    monkeypatch.delitem(sys.modules, "numpy", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [])
+    served = RetrievalSettings(embeddings_model="m")
+    assert open_embedder(served, upstreams) is None
+    assert await tried(served, upstreams) == "no   by words only: numpy is not installed; make run installs it"
+    assert open_embedder(RetrievalSettings(), upstreams) is None
 
 
 async def test_an_address_without_a_model_is_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
