@@ -24,6 +24,8 @@ SECONDS: Final = 120
 """For one portion, which takes less than a second where a process has a core for itself."""
 _CHARACTERS_AT_ONCE: Final = 3_000
 """In a portion, about: as much as is lost when a process dies, and as long as others wait for their turn."""
+_CHARACTERS_OF_A_QUERY: Final = 4_000
+"""More than its first part has: other queries wait as long as it takes."""
 
 
 class BuiltIn:
@@ -42,12 +44,12 @@ class BuiltIn:
     async def passages(self, texts: Sequence[str], repeated: Sequence[int]) -> list[list[Vector]]:
         new = [text[start:] for text, start in zip(texts, repeated, strict=True)]
         portions = list(_portions(new))
-        made = await asyncio.gather(*(_made(self.reading, portion) for portion in portions))
+        made = await asyncio.gather(*(_made(self.reading, portion, most=minilm.MOST_PARTS) for portion in portions))
         return [vectors for portion in made for vectors in portion]
 
     async def queries(self, texts: Sequence[str]) -> list[Vector]:
-        made = await _made(self.asking, texts)
         # A query that is a whole page is searched for by how it begins.
+        made = await _made(self.asking, [text.lstrip()[:_CHARACTERS_OF_A_QUERY] for text in texts], most=1)
         return [vectors[0] if vectors else array("f", bytes(4 * minilm.DIMENSIONS)) for vectors in made]
 
     async def rest(self) -> None:
@@ -111,9 +113,9 @@ def _portions(texts: Sequence[str]) -> Iterator[list[str]]:
         yield portion
 
 
-async def _made(processes: Processes, texts: Sequence[str]) -> list[list[Vector]]:
+async def _made(processes: Processes, texts: Sequence[str], *, most: int) -> list[list[Vector]]:
     async with processes.one() as worker:
-        worker.send(MakeVectors(texts=list(texts), seconds=SECONDS))
+        worker.send(MakeVectors(texts=list(texts), most=most, seconds=SECONDS))
         try:
             answer = await worker.answer(SECONDS)
         except Silent:

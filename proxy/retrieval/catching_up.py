@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 PATROL_SECONDS: Final = 30.0
 """How often it tries again after a failure."""
-_CHUNKS_AT_ONCE: Final = 32
+CHUNKS_AT_ONCE: Final = 32
 _SHORTER: Final = (1, 2, 4, 8, 16)
 """By what a passage is divided that the model refuses: its beginning has to do."""
 
@@ -76,7 +76,7 @@ class CatchingUp:
         if other is not None:
             await self._store.write(lambda db: chunk_vectors.forget_vectors(db, other))
             return True
-        behind = await self._store.read(lambda db: chunk_vectors.next_behind(db, limit=_CHUNKS_AT_ONCE))
+        behind = await self._store.read(lambda db: chunk_vectors.next_behind(db, limit=CHUNKS_AT_ONCE))
         if behind is not None:
             made = await self._made(behind)
             vectors = await asyncio.to_thread(packed, made, place=behind.place)

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
+from importlib.machinery import BuiltinImporter
 
 import pytest
 
@@ -51,6 +52,15 @@ async def test_what_the_passage_before_has_is_not_looked_at_again(embedder: Buil
 async def test_a_query_of_nothing_is_near_to_nothing(embedder: BuiltIn) -> None:
     (nothing,) = await embedder.queries([""])
     assert list(nothing) == [0.0] * DIMENSIONS
+
+
+async def test_of_a_long_query_its_beginning_is_looked_at(embedder: BuiltIn) -> None:
+    beginning = "Where do rivers go? " * 60  # 300 tokens, in two parts
+    assert await embedder.queries([beginning + "Taxes are due. " * 100_000]) == await embedder.queries(
+        [beginning + "Taxes are due. " * 400]
+    )
+    (query,) = await embedder.queries([" " * 9000 + "rivers"])
+    assert [query] == await embedder.queries(["rivers"])
 
 
 async def test_nothing_to_do_starts_no_process(embedder: BuiltIn) -> None:
@@ -112,7 +122,7 @@ async def test_what_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_without_numpy_there_are_no_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
     upstreams = [UpstreamSettings(url="http://one:1")]
     monkeypatch.delitem(sys.modules, "numpy", raising=False)
-    monkeypatch.setattr(sys, "meta_path", [])
+    monkeypatch.setattr(sys, "meta_path", [BuiltinImporter])
     served = RetrievalSettings(embeddings_model="m")
     assert open_embedder(served, upstreams) is None
     assert await tried(served, upstreams) == "no   by words only: numpy is not installed; make run installs it"
