@@ -6,14 +6,15 @@ What is read and what is asked have different processes, so that no search waits
 import asyncio
 import logging
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from adapters.embedding import Embedder, Vector, open_served
 from adapters.errors import Broken, TimedOut, UpstreamError
 from config.settings import RetrievalSettings, UpstreamSettings
 from proxy.retrieval import minilm
-from proxy.retrieval.processes import Died, Processes, Silent
+from proxy.retrieval.processes import Died, Processes, Silent, Worker
 from proxy.retrieval.protocol import MakeVectors, Vectors
 from proxy.retrieval.vectors import can_compare
 
@@ -44,8 +45,11 @@ class BuiltIn:
     async def passages(self, texts: Sequence[str], repeated: Sequence[int]) -> list[list[Vector]]:
         new = [text[start:] for text, start in zip(texts, repeated, strict=True)]
         portions = list(_portions(new))
-        made = await asyncio.gather(*(_made(self.reading, portion, most=minilm.MOST_PARTS) for portion in portions))
-        return [vectors for portion in made for vectors in portion]
+        made = await asyncio.gather(
+            *(_made(self.reading, portion, most=minilm.MOST_PARTS) for portion in portions),
+            return_exceptions=True,  # or where one fails, the others would go on without an owner
+        )
+        return [vectors for portion in made for vectors in _unless_failed(portion)]
 
     async def queries(self, texts: Sequence[str]) -> list[Vector]:
         # A query that is a whole page is searched for by how it begins.
@@ -113,8 +117,14 @@ def _portions(texts: Sequence[str]) -> Iterator[list[str]]:
         yield portion
 
 
+def _unless_failed(made: list[list[Vector]] | BaseException) -> list[list[Vector]]:
+    if isinstance(made, BaseException):
+        raise made
+    return made
+
+
 async def _made(processes: Processes, texts: Sequence[str], *, most: int) -> list[list[Vector]]:
-    async with processes.one() as worker:
+    async with _one_of(processes) as worker:
         worker.send(MakeVectors(texts=list(texts), most=most, seconds=SECONDS))
         try:
             answer = await worker.answer(SECONDS)
@@ -126,6 +136,16 @@ async def _made(processes: Processes, texts: Sequence[str], *, most: int) -> lis
             raise RuntimeError(f"A process that makes vectors answered {answer}.")
         worker.is_done = True
     return list(_taken_apart(answer))
+
+
+@asynccontextmanager
+async def _one_of(processes: Processes) -> AsyncIterator[Worker]:
+    async with AsyncExitStack() as entered:
+        try:
+            worker = await entered.enter_async_context(processes.one())
+        except OSError as failure:
+            raise Broken(f"the process of {minilm.NAME} cannot be started: {failure}") from failure
+        yield worker
 
 
 def _taken_apart(answer: Vectors) -> Iterator[list[Vector]]:

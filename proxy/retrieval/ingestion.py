@@ -198,12 +198,16 @@ class Ingestion:
 
     async def _vectors(self, embedder: Embedder, entry: StoredEntry, piece: Piece, *, place: int) -> "_Vectors | None":
         """Of the chunks of a piece. None where they have to follow: it takes too long, or the model fails."""
-        if self._clock.now() - entry.file.created_at >= _PATIENCE_SECONDS or not piece.chunks:
+        seconds = entry.file.created_at + _PATIENCE_SECONDS - self._clock.now()
+        if seconds <= 0 or not piece.chunks:
             return None
         try:
-            made = await embedder.passages(
-                [chunk.text for chunk in piece.chunks], [chunk.repeated for chunk in piece.chunks]
-            )
+            async with asyncio.timeout(seconds):
+                made = await embedder.passages(
+                    [chunk.text for chunk in piece.chunks], [chunk.repeated for chunk in piece.chunks]
+                )
+        except TimeoutError:
+            return None
         except UpstreamError as failure:
             log.warning("%s has no vectors yet: %s", entry.file.id, failure)
             return None

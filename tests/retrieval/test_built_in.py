@@ -95,6 +95,29 @@ async def test_a_process_that_dies_fails_its_portion_and_the_next_one_works(embe
     assert len(await embedder.queries(["c"])) == 1
 
 
+async def test_nothing_goes_on_after_a_portion_has_failed(embedder: BuiltIn) -> None:
+    await embedder.passages(["a"], [0])
+    (process,) = embedder.reading.alive
+    os.kill(process.pid, signal.SIGSTOP)  # so that it dies with a portion before it
+    before = asyncio.all_tasks()
+    reading = asyncio.ensure_future(embedder.passages(["Words and words. " * 200] * 8, [0] * 8))
+    await asyncio.sleep(0)  # the portions begin
+    await asyncio.sleep(0)  # one is sent
+    process.kill()
+    with pytest.raises(Broken, match="ended with status -9"):
+        await reading
+    assert asyncio.all_tasks() == before
+    assert len(await embedder.passages(["b"], [0])) == 1
+
+
+async def test_a_process_that_cannot_be_started(embedder: BuiltIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(Broken, match="cannot be started"):
+        await embedder.queries(["a"])
+    with pytest.raises(Broken, match="cannot be started"):
+        await embedder.passages(["a"], [0])
+
+
 async def test_which_embedder() -> None:
     upstreams = [UpstreamSettings(url="http://one:1")]
     assert open_embedder(RetrievalSettings(embeddings_model="none"), upstreams) is None
