@@ -59,6 +59,10 @@ class CatchingUp:
                 failing = True
                 await asyncio.sleep(PATROL_SECONDS)
                 continue
+            except Exception:  # whatever it is, what comes after it needs vectors, too
+                log.exception("catching up with vectors failed; trying again in %g s", PATROL_SECONDS)
+                await asyncio.sleep(PATROL_SECONDS)
+                continue
             if failing:
                 log.info("%s makes vectors again", self._model)
                 failing = False

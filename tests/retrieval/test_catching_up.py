@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -188,6 +189,25 @@ async def test_of_a_passage_that_the_model_refuses_its_beginning_has_to_do(
     assert await meant(library, server, "vehicle") == ["short.txt"]
     assert "a passage of 11 characters has no vectors" in caplog.text
     assert [hit.filename for hit in await library.search("unspeakable")] == ["bad.txt"]
+
+
+async def test_it_goes_on_after_what_nobody_thought_of(
+    opened: Opened, server: Embeddings, caplog: pytest.LogCaptureFixture
+) -> None:
+    library = await opened(None)
+    static = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 0}}
+    text = "A pastry needs butter. " * 30
+    await library.ended(await library.add(text, "a.txt", chunking_strategy=static))
+    server.lengths = count(4)
+    library = await opened()
+
+    async def look() -> bool | None:
+        return True if "catching up with vectors failed" in caplog.text else None
+
+    await library.until(look)
+    server.lengths = None
+    await caught_up(library)
+    assert set(await meant(library, server, "dessert")) == {"a.txt"}
 
 
 async def test_a_file_that_is_gone_needs_none(opened: Opened, server: Embeddings) -> None:
