@@ -40,6 +40,8 @@ _AHEAD: Final = 16
 """Files that are taken from the store at one time; another project's wait for as many, at the most."""
 _SWEPT_AT_ONCE: Final = 24
 """Chunks, in one transaction."""
+_SIGNS_SWEPT_AT_ONCE: Final = 64
+"""Rows of signs, each with a hundred vectors or so: with those of a whole store, others would wait for seconds."""
 _PATIENCE_SECONDS: Final = 20
 """For so long after it was put into its store a file is not complete without vectors; then it is, and they follow."""
 
@@ -230,6 +232,8 @@ class Ingestion:
         """A few chunks that are nobody's; whether there may be more."""
         litter = await self._store.read(partial(chunks.litter, limit=_SWEPT_AT_ONCE))
         if not litter:
+            if await self._store.write(partial(chunk_vectors.remove_litter, limit=_SIGNS_SWEPT_AT_ONCE)):
+                return True
             await self._store.write(chunks.remove_empty_sets)
             return False
         task = MakeWords(
