@@ -17,7 +17,8 @@ from config.settings import RetrievalSettings, UpstreamSettings
 TEXTS_AT_ONCE: Final = 32
 SECONDS: Final = 60.0
 """For one request: a server without a GPU takes a second for a few texts."""
-
+_LARGEST: Final = 1e15
+"""Of a component. The squares of larger ones, added up, are more than 32-bit floats hold."""
 
 Vector = Sequence[float]
 
@@ -110,6 +111,8 @@ class Served:
         by_index = {each.index: each.embedding for each in answered.data}
         if sorted(by_index) != list(range(len(texts))) or not all(by_index.values()):
             raise SpokeNonsense(f"{len(texts)} texts were sent, and vectors of {sorted(by_index)} came")
+        if any(max(map(abs, vector)) > _LARGEST for vector in by_index.values()):
+            raise SpokeNonsense(f"{self.model} makes vectors of numbers beyond {_LARGEST:g}")
         return [by_index[place] for place in range(len(texts))]
 
 

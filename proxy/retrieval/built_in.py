@@ -6,15 +6,17 @@ What is read and what is asked have different processes, so that no search waits
 import asyncio
 import logging
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from adapters.embedding import Embedder, Vector, open_served
 from adapters.errors import Broken, TimedOut, UpstreamError
 from config.settings import RetrievalSettings, UpstreamSettings
 from proxy.retrieval import minilm
-from proxy.retrieval.processes import Died, Processes, Silent
+from proxy.retrieval.processes import Died, Processes, Silent, Worker
 from proxy.retrieval.protocol import MakeVectors, Vectors
+from proxy.retrieval.vectors import can_compare
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +25,8 @@ SECONDS: Final = 120
 """For one portion, which takes less than a second where a process has a core for itself."""
 _CHARACTERS_AT_ONCE: Final = 3_000
 """In a portion, about: as much as is lost when a process dies, and as long as others wait for their turn."""
+_CHARACTERS_OF_A_QUERY: Final = 4_000
+"""More than its first part has: other queries wait as long as it takes."""
 
 
 class BuiltIn:
@@ -41,12 +45,15 @@ class BuiltIn:
     async def passages(self, texts: Sequence[str], repeated: Sequence[int]) -> list[list[Vector]]:
         new = [text[start:] for text, start in zip(texts, repeated, strict=True)]
         portions = list(_portions(new))
-        made = await asyncio.gather(*(_made(self.reading, portion) for portion in portions))
-        return [vectors for portion in made for vectors in portion]
+        made = await asyncio.gather(
+            *(_made(self.reading, portion, most=minilm.MOST_PARTS) for portion in portions),
+            return_exceptions=True,  # or where one fails, the others would go on without an owner
+        )
+        return [vectors for portion in made for vectors in _unless_failed(portion)]
 
     async def queries(self, texts: Sequence[str]) -> list[Vector]:
-        made = await _made(self.asking, texts)
         # A query that is a whole page is searched for by how it begins.
+        made = await _made(self.asking, [text.lstrip()[:_CHARACTERS_OF_A_QUERY] for text in texts], most=1)
         return [vectors[0] if vectors else array("f", bytes(4 * minilm.DIMENSIONS)) for vectors in made]
 
     async def rest(self) -> None:
@@ -67,7 +74,7 @@ def open_embedder(settings: RetrievalSettings, upstreams: Sequence[UpstreamSetti
                 log.warning("retrieval.embeddings_url is not used: embeddings_model does not say which of its models")
             return BuiltIn(settings.readers) if minilm.is_installed() else None
         case model:
-            return open_served(model, settings, upstreams)
+            return open_served(model, settings, upstreams) if can_compare() else None
 
 
 async def tried(settings: RetrievalSettings, upstreams: Sequence[UpstreamSettings]) -> str:
@@ -91,6 +98,8 @@ def missing(settings: RetrievalSettings) -> str:
             return "embeddings_model is none"
         case "built-in":
             return "the built-in embeddings model is not installed; make run installs it"
+        case _ if not can_compare():
+            return "numpy is not installed; make run installs it"
         case model:
             return f"nothing says where {model} is: set retrieval.embeddings_url"
 
@@ -108,9 +117,15 @@ def _portions(texts: Sequence[str]) -> Iterator[list[str]]:
         yield portion
 
 
-async def _made(processes: Processes, texts: Sequence[str]) -> list[list[Vector]]:
-    async with processes.one() as worker:
-        worker.send(MakeVectors(texts=list(texts), seconds=SECONDS))
+def _unless_failed(made: list[list[Vector]] | BaseException) -> list[list[Vector]]:
+    if isinstance(made, BaseException):
+        raise made
+    return made
+
+
+async def _made(processes: Processes, texts: Sequence[str], *, most: int) -> list[list[Vector]]:
+    async with _one_of(processes) as worker:
+        worker.send(MakeVectors(texts=list(texts), most=most, seconds=SECONDS))
         try:
             answer = await worker.answer(SECONDS)
         except Silent:
@@ -121,6 +136,16 @@ async def _made(processes: Processes, texts: Sequence[str]) -> list[list[Vector]
             raise RuntimeError(f"A process that makes vectors answered {answer}.")
         worker.is_done = True
     return list(_taken_apart(answer))
+
+
+@asynccontextmanager
+async def _one_of(processes: Processes) -> AsyncIterator[Worker]:
+    async with AsyncExitStack() as entered:
+        try:
+            worker = await entered.enter_async_context(processes.one())
+        except OSError as failure:
+            raise Broken(f"the process of {minilm.NAME} cannot be started: {failure}") from failure
+        yield worker
 
 
 def _taken_apart(answer: Vectors) -> Iterator[list[Vector]]:

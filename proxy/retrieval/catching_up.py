@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 PATROL_SECONDS: Final = 30.0
 """How often it tries again after a failure."""
-_CHUNKS_AT_ONCE: Final = 32
+CHUNKS_AT_ONCE: Final = 32
 _SHORTER: Final = (1, 2, 4, 8, 16)
 """By what a passage is divided that the model refuses: its beginning has to do."""
 
@@ -59,6 +59,10 @@ class CatchingUp:
                 failing = True
                 await asyncio.sleep(PATROL_SECONDS)
                 continue
+            except Exception:  # whatever it is, what comes after it needs vectors, too
+                log.exception("catching up with vectors failed; trying again in %g s", PATROL_SECONDS)
+                await asyncio.sleep(PATROL_SECONDS)
+                continue
             if failing:
                 log.info("%s makes vectors again", self._model)
                 failing = False
@@ -71,18 +75,19 @@ class CatchingUp:
 
     async def _step(self) -> bool:
         """Some of it; whether there may be more."""
-        behind = await self._store.read(lambda db: chunk_vectors.next_behind(db, limit=_CHUNKS_AT_ONCE))
+        # First, as a set of which the other model has done a half would be behind, and refuse what this one makes.
+        other = await self._store.read(lambda db: chunk_vectors.set_of_other_model(db, self._model))
+        if other is not None:
+            await self._store.write(lambda db: chunk_vectors.forget_vectors(db, other))
+            return True
+        behind = await self._store.read(lambda db: chunk_vectors.next_behind(db, limit=CHUNKS_AT_ONCE))
         if behind is not None:
             made = await self._made(behind)
             vectors = await asyncio.to_thread(packed, made, place=behind.place)
             await self._store.write(
                 lambda db: chunk_vectors.write_vectors(db, behind.set_id, vectors, model=self._model)
             )
-            return True
-        other = await self._store.read(lambda db: chunk_vectors.set_of_other_model(db, self._model))
-        if other is not None:
-            await self._store.write(lambda db: chunk_vectors.forget_vectors(db, other))
-        return other is not None
+        return behind is not None
 
     async def _made(self, behind: Behind) -> list[list[Vector]]:
         try:

@@ -18,7 +18,7 @@ _model = lru_cache(maxsize=1)(MiniLM)
 def _answers(task: Task) -> Iterator[Answer]:
     if not isinstance(task, MakeVectors):
         raise TypeError(f"no task for a process that makes vectors: {task}")
-    made = [_model().vectors(text) for text in task.texts]
+    made = [_model().vectors(text, most=task.most) for text in task.texts]
     yield Vectors(
         counts=[len(vectors) for vectors in made],
         components=b"".join(vector.tobytes() for vectors in made for vector in vectors),

@@ -40,6 +40,8 @@ _AHEAD: Final = 16
 """Files that are taken from the store at one time; another project's wait for as many, at the most."""
 _SWEPT_AT_ONCE: Final = 24
 """Chunks, in one transaction."""
+_SIGNS_SWEPT_AT_ONCE: Final = 64
+"""Rows of signs, each with a hundred vectors or so: with those of a whole store, others would wait for seconds."""
 _PATIENCE_SECONDS: Final = 20
 """For so long after it was put into its store a file is not complete without vectors; then it is, and they follow."""
 
@@ -198,12 +200,16 @@ class Ingestion:
 
     async def _vectors(self, embedder: Embedder, entry: StoredEntry, piece: Piece, *, place: int) -> "_Vectors | None":
         """Of the chunks of a piece. None where they have to follow: it takes too long, or the model fails."""
-        if self._clock.now() - entry.file.created_at >= _PATIENCE_SECONDS or not piece.chunks:
+        seconds = entry.file.created_at + _PATIENCE_SECONDS - self._clock.now()
+        if seconds <= 0 or not piece.chunks:
             return None
         try:
-            made = await embedder.passages(
-                [chunk.text for chunk in piece.chunks], [chunk.repeated for chunk in piece.chunks]
-            )
+            async with asyncio.timeout(seconds):
+                made = await embedder.passages(
+                    [chunk.text for chunk in piece.chunks], [chunk.repeated for chunk in piece.chunks]
+                )
+        except TimeoutError:
+            return None
         except UpstreamError as failure:
             log.warning("%s has no vectors yet: %s", entry.file.id, failure)
             return None
@@ -226,6 +232,8 @@ class Ingestion:
         """A few chunks that are nobody's; whether there may be more."""
         litter = await self._store.read(partial(chunks.litter, limit=_SWEPT_AT_ONCE))
         if not litter:
+            if await self._store.write(partial(chunk_vectors.remove_litter, limit=_SIGNS_SWEPT_AT_ONCE)):
+                return True
             await self._store.write(chunks.remove_empty_sets)
             return False
         task = MakeWords(

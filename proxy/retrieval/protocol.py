@@ -39,6 +39,8 @@ class MakeVectors(Struct, frozen=True, kw_only=True, tag=True):
     """Say what texts mean. Answered with `Vectors`."""
 
     texts: list[str]
+    most: int
+    """Vectors of each, of how it begins."""
     seconds: int
 
 

@@ -8,6 +8,7 @@ for each, and compared in full then. In a store of usual size all are compared i
 """
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from adapters.embedding import Vector
@@ -25,8 +26,12 @@ ALL_COMPARED: Final = 8_192
 """Up to so many vectors are compared in full."""
 CANDIDATES: Final = 1_000
 """Of more, so many."""
-_VECTORS_OF_A_PART: Final = 8
+VECTORS_OF_A_PART: Final = 8
 """A few, because parts are read whole for the few candidates in them."""
+
+
+def can_compare() -> bool:
+    return find_spec("numpy") is not None
 
 
 def packed(made: Sequence[Sequence[Vector]], *, place: int) -> Packed:
@@ -48,7 +53,7 @@ def packed(made: Sequence[Sequence[Vector]], *, place: int) -> Packed:
         chunks=len(made),
         owners=np.asarray(owners, dtype=_OWNER).tobytes(),
         signs=_signs(given).tobytes(),
-        parts=[rows[n : n + _VECTORS_OF_A_PART].tobytes() for n in range(0, len(rows), _VECTORS_OF_A_PART)],
+        parts=[rows[n : n + VECTORS_OF_A_PART].tobytes() for n in range(0, len(rows), VECTORS_OF_A_PART)],
     )
 
 
@@ -74,14 +79,18 @@ async def nearest(db: Connection, signs: Sequence[Signs], query: Vector, *, limi
         chosen = np.sort(np.argpartition(_differing(all_signs, wanted), CANDIDATES)[:CANDIDATES])
     numbers = np.searchsorted(ends, chosen, side="right")  # of `fitting`, in which each one that is chosen is
     within = chosen - (ends - counts)[numbers]
-    parts = np.array([each.id for each in fitting])[numbers] * chunk_vectors.PARTS + within // _VECTORS_OF_A_PART
-    wanted_parts, of_wanted = np.unique(parts, return_inverse=True)
+    parts = np.array([each.id for each in fitting])[numbers] * chunk_vectors.PARTS + within // VECTORS_OF_A_PART
+    wanted_parts, first, of_wanted = np.unique(parts, return_index=True, return_inverse=True)
     read = await chunk_vectors.vectors_by_id(db, wanted_parts)
     # All but the last of what was written together have the same number of vectors: where each begins is added up.
-    sizes = np.array([len(part) for part in read]) // kind.itemsize
-    places = (np.cumsum(sizes) - sizes)[of_wanted] + within % _VECTORS_OF_A_PART
+    sizes = np.minimum((counts[numbers] - within // VECTORS_OF_A_PART * VECTORS_OF_A_PART)[first], VECTORS_OF_A_PART)
+    # Lengths that differ by a little have as many bytes of signs.
+    misfits = set((wanted_parts[sizes * kind.itemsize != [len(part) for part in read]] // chunk_vectors.PARTS).tolist())
+    if misfits:
+        return await nearest(db, [each for each in fitting if each.id not in misfits], query, limit=limit)
+    places = (np.cumsum(sizes) - sizes)[of_wanted] + within % VECTORS_OF_A_PART
     looked_at = np.frombuffer(b"".join(read), dtype=kind)[places]
-    cosines = looked_at["vector"].astype(np.float32) @ wanted * looked_at["factor"]
+    cosines = np.minimum(looked_at["vector"].astype(np.float32) @ wanted * looked_at["factor"], 1.0)
     owners = np.frombuffer(b"".join([each.owners for each in fitting]), dtype=_OWNER)[chosen]
     ids = np.array([each.first for each in fitting])[numbers] + owners
     best: dict[int, float] = {}

@@ -114,6 +114,21 @@ async def forget_vectors(db: Connection, set_id: int) -> None:
     await db.run("UPDATE chunk_sets SET model = NULL, embedded = 0 WHERE id = :id", {"id": set_id})
 
 
+async def remove_litter(db: Connection, *, limit: int) -> int:
+    """Vectors of sets that are nobody's, of so many rows of signs; how many those were."""
+    return await db.run(
+        """
+        DELETE FROM chunk_signs
+         WHERE id IN (
+            SELECT chunk_signs.id
+              FROM chunk_sets CROSS JOIN chunk_signs ON chunk_signs.set_id = chunk_sets.id
+             WHERE file IS NULL LIMIT :limit
+         )
+        """,
+        {"limit": limit},
+    )
+
+
 async def signs_of_store(
     db: Connection, store: int, *, model: str, files: Sequence[int] | None, limit: int
 ) -> list[Signs] | None:

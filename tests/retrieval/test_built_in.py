@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Sequence
+from importlib.machinery import BuiltinImporter
 
 import pytest
 
@@ -52,6 +54,15 @@ async def test_a_query_of_nothing_is_near_to_nothing(embedder: BuiltIn) -> None:
     assert list(nothing) == [0.0] * DIMENSIONS
 
 
+async def test_of_a_long_query_its_beginning_is_looked_at(embedder: BuiltIn) -> None:
+    beginning = "Where do rivers go? " * 60  # 300 tokens, in two parts
+    assert await embedder.queries([beginning + "Taxes are due. " * 100_000]) == await embedder.queries(
+        [beginning + "Taxes are due. " * 400]
+    )
+    (query,) = await embedder.queries([" " * 9000 + "rivers"])
+    assert [query] == await embedder.queries(["rivers"])
+
+
 async def test_nothing_to_do_starts_no_process(embedder: BuiltIn) -> None:
     assert await embedder.passages([], []) == []
     assert not embedder.reading.alive
@@ -84,6 +95,29 @@ async def test_a_process_that_dies_fails_its_portion_and_the_next_one_works(embe
     assert len(await embedder.queries(["c"])) == 1
 
 
+async def test_nothing_goes_on_after_a_portion_has_failed(embedder: BuiltIn) -> None:
+    await embedder.passages(["a"], [0])
+    (process,) = embedder.reading.alive
+    os.kill(process.pid, signal.SIGSTOP)  # so that it dies with a portion before it
+    before = asyncio.all_tasks()
+    reading = asyncio.ensure_future(embedder.passages(["Words and words. " * 200] * 8, [0] * 8))
+    await asyncio.sleep(0)  # the portions begin
+    await asyncio.sleep(0)  # one is sent
+    process.kill()
+    with pytest.raises(Broken, match="ended with status -9"):
+        await reading
+    assert asyncio.all_tasks() == before
+    assert len(await embedder.passages(["b"], [0])) == 1
+
+
+async def test_a_process_that_cannot_be_started(embedder: BuiltIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(Broken, match="cannot be started"):
+        await embedder.queries(["a"])
+    with pytest.raises(Broken, match="cannot be started"):
+        await embedder.passages(["a"], [0])
+
+
 async def test_which_embedder() -> None:
     upstreams = [UpstreamSettings(url="http://one:1")]
     assert open_embedder(RetrievalSettings(embeddings_model="none"), upstreams) is None
@@ -106,6 +140,16 @@ async def test_what_is_told_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await tried(RetrievalSettings(), here) == (
         "no   by words only: the built-in embeddings model is not installed; make run installs it"
     )
+
+
+async def test_without_numpy_there_are_no_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    upstreams = [UpstreamSettings(url="http://one:1")]
+    monkeypatch.delitem(sys.modules, "numpy", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [BuiltinImporter])
+    served = RetrievalSettings(embeddings_model="m")
+    assert open_embedder(served, upstreams) is None
+    assert await tried(served, upstreams) == "no   by words only: numpy is not installed; make run installs it"
+    assert open_embedder(RetrievalSettings(), upstreams) is None
 
 
 async def test_an_address_without_a_model_is_spoken_of(caplog: pytest.LogCaptureFixture) -> None:

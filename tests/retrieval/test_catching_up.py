@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from config.settings import RetrievalSettings, UpstreamSettings
 from proxy.retrieval import catching_up
 from proxy.retrieval.ingestion import Ingestion
 from proxy.retrieval.meaning import meanings_of
+from proxy.retrieval.vectors import packed
 from proxy.store import Connection, Store, chunk_vectors
 from proxy.store.vector_store_files import detach_file
 from tests.builders import AT
@@ -151,6 +153,22 @@ async def test_with_another_model_all_get_other_vectors(opened: Opened, server: 
     assert await meant(library, server, "dessert", "words") == []
 
 
+async def test_what_another_model_has_left_half_done_is_begun_anew(opened: Opened, server: Embeddings) -> None:
+    library = await opened(None)
+    text = "\n".join(f"Sentence {n} is about a river." for n in range(1000))
+    static = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 0}}
+    await library.ended(await library.add(text, "long.txt", chunking_strategy=static))
+    chunks = await library.count("chunks")
+    assert chunks > 64
+    half = packed([[[1.0, 2.0]]] * 32, place=0)
+    assert await library.store.write(lambda db: chunk_vectors.write_vectors(db, 1, half, model="others"))
+    library = await opened()
+    await caught_up(library)
+    assert await library.count("chunk_signs WHERE model = 'others'") == 0
+    assert await library.count("chunk_vectors") == (chunks + 7) // 8
+    assert sum(map(len, server.asked)) == chunks
+
+
 async def test_of_a_passage_that_the_model_refuses_its_beginning_has_to_do(
     opened: Opened, server: Embeddings, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -171,6 +189,25 @@ async def test_of_a_passage_that_the_model_refuses_its_beginning_has_to_do(
     assert await meant(library, server, "vehicle") == ["short.txt"]
     assert "a passage of 11 characters has no vectors" in caplog.text
     assert [hit.filename for hit in await library.search("unspeakable")] == ["bad.txt"]
+
+
+async def test_it_goes_on_after_what_nobody_thought_of(
+    opened: Opened, server: Embeddings, caplog: pytest.LogCaptureFixture
+) -> None:
+    library = await opened(None)
+    static = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 0}}
+    text = "A pastry needs butter. " * 30
+    await library.ended(await library.add(text, "a.txt", chunking_strategy=static))
+    server.lengths = count(4)
+    library = await opened()
+
+    async def look() -> bool | None:
+        return True if "catching up with vectors failed" in caplog.text else None
+
+    await library.until(look)
+    server.lengths = None
+    await caught_up(library)
+    assert set(await meant(library, server, "dessert")) == {"a.txt"}
 
 
 async def test_a_file_that_is_gone_needs_none(opened: Opened, server: Embeddings) -> None:

@@ -1,5 +1,6 @@
 """Passages found by what they mean: read with vectors, searched with them, and without where the model fails."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from adapters.embedding import Embedder, Served
 from config.settings import RetrievalSettings, UpstreamSettings
+from proxy.retrieval import ingestion, meaning
 from proxy.retrieval.filters import filter_of
 from proxy.retrieval.ingestion import Ingestion
 from proxy.retrieval.meaning import meanings_of
@@ -98,6 +100,19 @@ async def test_a_model_that_fails_leaves_words(library: Library, embedder: Embed
     server.answer = None
     (hit,) = await found(library, embedder, "pastry")
     assert hit.filename == "kitchen.txt"
+
+
+async def test_a_model_that_does_not_answer_is_not_waited_for(
+    library: Library, embedder: Embedder, server: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingestion, "_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(meaning, "PATIENCE_SECONDS", 0.05)
+    server.hold = asyncio.Event()
+    await furnished(library)
+    assert await library.count("chunk_vectors") == 0
+    (hit,) = await found(library, embedder, "pastry")
+    assert hit.filename == "kitchen.txt"
+    server.hold.set()
 
 
 async def test_vectors_of_another_model_are_not_compared(library: Library, server: Embeddings) -> None:

@@ -11,7 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
-from proxy.retrieval.minilm import DIMENSIONS, MOST_TOKENS, MiniLM, breaks_of, directory, is_readable, parts_of
+from proxy.retrieval import catching_up, reader
+from proxy.retrieval.minilm import (
+    DIMENSIONS,
+    MOST_PARTS,
+    MOST_TOKENS,
+    MiniLM,
+    breaks_of,
+    directory,
+    is_readable,
+    parts_of,
+)
+from proxy.retrieval.vectors import VECTORS_OF_A_PART
+from proxy.store.chunk_vectors import PARTS
 
 model = lru_cache(maxsize=1)(MiniLM)
 
@@ -108,6 +120,12 @@ def test_what_it_cannot_read_has_no_vector(text: str, readable: bool) -> None:
 def test_a_word_without_end_is_divided_all_the_same() -> None:
     assert len(model().vectors("1" * 100_000)) >= 1
     assert len(model().vectors("!" * 1000)) == math.ceil(1000 / MOST_TOKENS)
+    assert len(model().vectors("!" * 100_000, most=3)) == 3
+
+
+def test_what_is_written_at_one_time_has_room() -> None:
+    """Wherever the longest passages follow one another."""
+    assert max(reader.CHUNKS_AT_ONCE, catching_up.CHUNKS_AT_ONCE) * MOST_PARTS <= PARTS * VECTORS_OF_A_PART
 
 
 def test_breaks_are_after_sentences_then_between_words() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from proxy.retrieval.vectors import ALL_COMPARED, CANDIDATES, nearest, packed
-from proxy.store import Connection, Store, chunk_vectors
+from proxy.store import Connection, Store, chunk_vectors, chunks
 from proxy.store.chunks import PLACES
 from tests import shelves
 from tests.serving import StandingClock
@@ -93,6 +93,36 @@ async def test_what_has_no_vectors_or_some_of_another_length(store: Store) -> No
     await written(store, "long", [[[1.0] * 64]])
     await written(store, "empty", [[], []])
     assert await found(store, [1.0, 0.0, 0.0], limit=5) == {nothing: 0.0}
+
+
+async def test_lengths_that_have_as_many_bytes_of_signs(store: Store) -> None:
+    five = await written(store, "five", [[[1.0] * 5]] * 10)
+    eight = await written(store, "eight", [[[1.0] * 8]] * 10)
+    assert list(await found(store, [1.0] * 5, limit=50)) == [five + n for n in range(10)]
+    assert list(await found(store, [1.0] * 8, limit=50)) == [eight + n for n in range(10)]
+    assert await found(store, [1.0] * 6, limit=50) == {}
+
+
+async def test_no_cosine_is_more_than_one(store: Store) -> None:
+    chance = np.random.default_rng(5)
+    # Whole components up to 127 are kept without a loss, so each points exactly where its query does.
+    queries = [[127.0, *rest] for rest in chance.integers(-126, 127, size=(50, 383)).astype(float).tolist()]
+    await written(store, "same", [[query] for query in queries])
+    best = [next(iter((await found(store, query, limit=1)).values())) for query in queries]
+    assert max(best) <= 1.0
+    assert best == pytest.approx([1.0] * 50)
+
+
+async def test_what_is_nobodys_is_swept_in_pieces(store: Store) -> None:
+    await written(store, "gone", [[[1.0] * 8]] * 96)
+    kept = await written(store, "kept", [[[1.0] * 8]] * 32)
+    await store.write(lambda db: chunks.drop_set(db, 1))
+    removed = [await store.write(lambda db: chunk_vectors.remove_litter(db, limit=2)) for _ in range(3)]
+    assert removed == [2, 1, 0]
+    assert len(await found(store, [1.0] * 8, limit=99)) == 32
+    rows = await store.read(lambda db: db.all("SELECT id FROM chunk_vectors", {}))
+    assert len(rows) == 4
+    assert kept == 2 * PLACES
 
 
 async def test_vectors_follow_one_another(store: Store) -> None:
