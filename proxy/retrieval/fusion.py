@@ -30,20 +30,29 @@ def fused(by_words: Sequence[FoundChunk], by_meaning: Sequence[FoundChunk]) -> l
     """Best first, with scores between 0 and 1. Both are given best first, down to `DEPTH`.
 
     A chunk that is in one of them only counts as the last in the other, or with nothing where the other has all there
-    are.
+    are. Its score is the same mixture of plain scores, as thresholds are on scores, but never above that of one that
+    ranks higher.
     """
     if not by_meaning:  # of a query that the model cannot read
         return list(by_words)
     trust = _trust(by_words[0].score if by_words else 0.0)
     last_by_words, last_by_meaning = _floor(by_words), _floor(by_meaning)
     words = {hit.id: hit.score for hit in by_words}
-    # From the last one upwards, as models differ in what they take for no relation: with some it is a cosine of 0.7.
-    meanings = {hit.id: (hit.score - last_by_meaning) / (1.0 - last_by_meaning or 1.0) for hit in by_meaning}
-    found = [
-        replace(hit, score=trust * words.get(id, last_by_words) + (1.0 - trust) * min(meanings.get(id, 0.0), 1.0))
-        for id, hit in {hit.id: hit for hit in (*by_words, *by_meaning)}.items()
-    ]
-    return sorted(found, key=lambda hit: (-hit.score, hit.id))
+    meanings = {hit.id: hit.score for hit in by_meaning}
+
+    def mixed(id: int, lowest: float) -> float:
+        """With cosines from `lowest` upwards."""
+        meaning = (meanings.get(id, last_by_meaning) - lowest) / (1.0 - lowest or 1.0)
+        return trust * words.get(id, last_by_words) + (1.0 - trust) * min(meaning, 1.0)
+
+    there = {hit.id: hit for hit in (*by_words, *by_meaning)}
+    # Models differ in what they take for no relation: with some it is a cosine of 0.7.
+    ranked = sorted(there, key=lambda id: (-mixed(id, last_by_meaning), id))
+    found, ceiling = [], 1.0
+    for id in ranked:
+        ceiling = min(ceiling, mixed(id, 0.0))
+        found.append(replace(there[id], score=ceiling))
+    return found
 
 
 def _trust(best: float) -> float:

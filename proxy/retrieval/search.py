@@ -53,17 +53,17 @@ async def search(
     signs = None
     if meanings is not None:
         signs = await chunk_vectors.signs_of_store(db, store, model=meanings.model, files=chosen, limit=MOST_CHUNKS)
-    # Each query ranks by itself, and a chunk counts with the best of its scores.
-    best: dict[int, chunks.FoundChunk] = {}
+    # Each query ranks by itself, and a chunk counts with the best of its scores; among equal ones, with its rank.
+    best: dict[int, tuple[int, chunks.FoundChunk]] = {}
     for query in queries:
         found = await _by_words(db, store, query, files=chosen, limit=DEPTH if signs else limit)
         if signs and meanings is not None:
             found = fused(found, await _by_meaning(db, signs, meanings.vectors[query]))[:limit]
-        for hit in found:
-            if hit.id not in best or best[hit.id].score < hit.score:
-                best[hit.id] = hit
-    ranked = sorted(best.values(), key=lambda hit: (-hit.score, hit.id))[:limit]
-    return await _named(db, project, store_id, [hit for hit in ranked if hit.score >= threshold], now=now)
+        for rank, hit in enumerate(found):
+            if hit.id not in best or best[hit.id][1].score < hit.score:
+                best[hit.id] = (rank, hit)
+    ranked = sorted(best.values(), key=lambda ranked: (-ranked[1].score, ranked[0], ranked[1].id))[:limit]
+    return await _named(db, project, store_id, [hit for _, hit in ranked if hit.score >= threshold], now=now)
 
 
 async def _by_words(

@@ -61,6 +61,12 @@ def test_a_model_to_which_all_is_alike_tells_as_much_as_one_to_which_nothing_is(
     assert ids(fused(by_words, cosines(0.7)[:-1]))[0] == 3  # all there are: nothing says where they begin
 
 
+def test_what_all_mean_alike_is_no_reason_for_low_scores() -> None:
+    found = fused(hits((7, ALL_OF_IT)), hits(*((n, 0.9) for n in range(1, DEPTH + 1))))
+    assert found[0].id == 7
+    assert all(hit.score > 0.5 for hit in found[1:])
+
+
 RANKING = st.dictionaries(st.integers(1, 20), st.floats(0, 0.9), max_size=10).map(
     lambda found: sorted(hits(*found.items()), key=lambda hit: -hit.score)
 )
