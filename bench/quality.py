@@ -1,4 +1,4 @@
-"""How well searches find: questions over passages of which a person has said which answer which (`bench/library`).
+"""How well searches find: questions over passages, with what answers them (`bench/library`).
 
 Each passage is a file of its own in one vector store, read as files are. A question is searched for by words, by
 meaning, and by both, and judged by two measures: recall at 20, the share of what is relevant that is among the first
