@@ -20,8 +20,8 @@ DEPTH: Final = 100
 """How far down the two rankings are looked at."""
 
 # How much words count, of 1: this much where the best chunk has this share of a query, and more up to there. A share of
-# 1 is that of a chunk of the usual length that has each word once. These four were chosen on one half of the questions
-# of `bench/library` and tried on the other, both ways; near them the figures hardly change.
+# 1 is that of a chunk of the usual length that has each word once. Chosen by the questions of `bench/library`: on either
+# half of them within a point of what is best for that half alone.
 _LITTLE, _AT_LITTLE = 0.1, 0.3
 _MUCH, _AT_MUCH = 0.6, 1.5
 
