@@ -19,9 +19,9 @@ from proxy.store.chunks import FoundChunk
 DEPTH: Final = 100
 """How far down the two rankings are looked at."""
 
-# How much words count, of 1: this much where the best chunk has this share of a query, and more up to there. A share of
-# 1 is that of a chunk of the usual length that has each word once. Chosen by the questions of `bench/library`: on either
-# half of them within a point of what is best for that half alone.
+# How much words count, of 1: this much where the best chunk has this share of a query, and more up to there. A share
+# of 1 is that of a chunk of the usual length that has each word once. Chosen by the questions of `bench/library`: on
+# either half of them within a point of what is best for that half alone.
 _LITTLE, _AT_LITTLE = 0.1, 0.3
 _MUCH, _AT_MUCH = 0.6, 1.5
 
