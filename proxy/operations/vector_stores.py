@@ -122,7 +122,7 @@ async def search_vector_store(
         )
         return store, found
 
-    store, found = await up_to_date(services, read)
+    store, found = await up_to_date(services, read, searches=True)
     if now - store.last_active_at >= _ACTIVE_SECONDS:
         await services.store.write(lambda db: _touch(db, project, vector_store_id, now))
     return SearchPage(
@@ -158,15 +158,16 @@ async def existing_store(db: Connection, project: str, store_id: str) -> VectorS
     return store
 
 
-async def up_to_date(services: Services, read: Callable[[Connection], Awaitable[T]]) -> T:
+async def up_to_date(services: Services, read: Callable[[Connection], Awaitable[T]], *, searches: bool = False) -> T:
     """What is read when every store whose time is over has been noted as expired."""
     now = services.clock.now()
+    readers = services.store.search if searches else services.store.read
 
     async def look(db: Connection) -> tuple[bool, T]:
         return await vector_stores.store_expires(db, now), await read(db)
 
     while True:
-        expires, answer = await services.store.read(look)
+        expires, answer = await readers(look)
         if not expires:
             return answer
         await services.store.write(lambda db: expire_stores(db, now))

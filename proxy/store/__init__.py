@@ -17,6 +17,7 @@ Every question of a client names its project. A row's `doc` is the JSON its obje
 together from stored documents that nobody decodes. Rows are ordered by (created_at, seq): seconds, then insertion.
 """
 
+import asyncio
 import time
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from proxy.clock import Clock
 from proxy.store.database import Connection, StoreError, Work
 from proxy.store.lock import DirectoryLock
 from proxy.store.migrations import apply, migrations_for, pending
-from proxy.store.sqlite import SQLiteDatabase
+from proxy.store.sqlite import READERS, SQLiteDatabase
 
 __all__ = ["Connection", "Store", "StoreError", "Work"]
 
@@ -42,6 +43,7 @@ class Store:
         self.directory = directory
         self._database = database
         self._lock = lock
+        self._searches = asyncio.Semaphore(READERS - 1)
 
     @classmethod
     async def open(cls, directory: Path, clock: Clock, *, beside_server: bool = False) -> "Store":
@@ -85,6 +87,11 @@ class Store:
     async def read(self, work: Work[T]) -> T:
         """Run `work(connection)` on one snapshot, which shows every write that was answered before."""
         return await self._database.read(work)
+
+    async def search(self, work: Work[T]) -> T:
+        """Like `read`, for what takes long: a reader is left to all others, however many search."""
+        async with self._searches:
+            return await self.read(work)
 
     async def ping(self) -> float:
         """Seconds that a way through the writer and a reader takes; writes nothing."""

@@ -62,7 +62,7 @@ async def find(
             attributes=hit.attributes,
             content=[TextPart(text=hit.text)],
         )
-        for hit in await store.read(read)
+        for hit in await store.search(read)
     ]
 
 

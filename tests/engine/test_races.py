@@ -51,6 +51,9 @@ class Meddler:
     async def read(self, work: Any) -> Any:
         return await self._access(self.store.read, work)
 
+    async def search(self, work: Any) -> Any:
+        return await self._access(self.store.search, work)
+
     async def write(self, work: Any) -> Any:
         return await self._access(self.store.write, work)
 

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from proxy.store.sqlite import MOST_PER_COMMIT, READERS
 from proxy.store.threads import find_thread, insert_thread, save_thread, thread_json
 from tests.builders import a_thread, changed
 from tests.store.conftest import HOME
+
+SOON = 10
 
 
 async def write_thread(store: Store, thread: Thread) -> str:
@@ -331,3 +334,29 @@ async def test_stored_text_comes_back_to_the_byte(store: Store) -> None:
         b'"metadata":{"umlaut":"\xc3\xa4\xc3\x9f\xe2\x82\xac\xf0\x9d\x84\x9e","control":"\\u0000\\n\\"\\\\"},'
         b'"tool_resources":{}}' % thread.id.encode()
     )
+
+
+async def test_searches_leave_a_reader_to_all_others(store: Store) -> None:
+    """However many there are, and however long they take."""
+    go_on = threading.Event()
+    begun = [threading.Event() for _ in range(2 * READERS)]
+
+    async def search(db: Connection, number: int) -> int:
+        begun[number].set()
+        assert go_on.wait(SOON)
+        return number
+
+    searching = [asyncio.ensure_future(store.search(partial(search, number=n))) for n in range(len(begun))]
+    for event in begun[: READERS - 1]:
+        assert await asyncio.to_thread(event.wait, SOON)
+    async with asyncio.timeout(SOON):
+        assert await store.read(_one) == 1
+    assert [event.is_set() for event in begun] == [n < READERS - 1 for n in range(len(begun))]
+    go_on.set()
+    assert await asyncio.gather(*searching) == list(range(len(begun)))
+
+
+async def _one(db: Connection) -> int:
+    row = await db.one("SELECT 1 AS one", {})
+    assert row is not None
+    return int(row["one"])
