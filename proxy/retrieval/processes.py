@@ -66,7 +66,7 @@ class Processes:
     def __init__(
         self, module: str, most: int, *, arguments: Sequence[str] = (), environ: Mapping[str, str] | None = None
     ) -> None:
-        self._command = (sys.executable, "-m", module, *arguments)
+        self._command = ("-m", module, *arguments)
         self._environ = dict(environ or {})
         self._places = asyncio.Semaphore(most)
         self._idle: list[Process] = []
@@ -106,6 +106,7 @@ class Processes:
 
     async def _start(self) -> Process:
         process = await asyncio.create_subprocess_exec(
+            sys.executable,
             *self._command,
             stdin=PIPE,
             stdout=PIPE,

@@ -47,9 +47,9 @@ async def test_leaving_at_any_moment(
             await asyncio.sleep(0)
 
         meddler.moment, meddler.before = moment, leave
-        created, _ = await play(world, meddler)  # every stream ends
+        run_id, _ = await play(world, meddler)  # every stream ends
         await closing[0]
-    await goes_on(tmp_path / "data", upstream, clock, created.id)
+    await goes_on(tmp_path / "data", upstream, clock, run_id)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -63,8 +63,8 @@ async def test_dying_at_any_moment(
             copy(tmp_path / "data", tmp_path / "left")
 
         meddler.moment, meddler.before = moment, die
-        created, _ = await play(world, meddler)
-    await goes_on(tmp_path / "left", upstream, clock, created.id)
+        run_id, _ = await play(world, meddler)
+    await goes_on(tmp_path / "left", upstream, clock, run_id)
 
 
 def copy(directory: Path, to: Path) -> None:
