@@ -26,6 +26,8 @@ class Embeddings:
         """What to wait for before answering."""
         self.most_characters = 10**9
         """Longer texts are refused, as by a server whose model does not take them."""
+        self.refusal = 400
+        """The status of that."""
         self.breaks_of = ""
         """A word that it cannot take."""
         self.lengths: Iterator[int] | None = None
@@ -49,7 +51,9 @@ class Embeddings:
         if self.hold is not None:
             await self.hold.wait()
         if any(len(text) > self.most_characters for text in body["input"]):
-            return web.json_response({"error": {"message": "input is too large", "code": 400}}, status=400)
+            return web.json_response(
+                {"error": {"message": "input is too large", "code": self.refusal}}, status=self.refusal
+            )
         if self.breaks_of and any(self.breaks_of in text for text in body["input"]):
             return web.json_response({"error": {"message": "NaN", "code": 500}}, status=500)
         if self.answer is not None:

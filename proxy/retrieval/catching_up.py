@@ -9,7 +9,7 @@ import logging
 from typing import Final
 
 from adapters.embedding import Embedder, Vector
-from adapters.errors import Refused, UpstreamError
+from adapters.errors import UpstreamError
 from proxy.retrieval.vectors import packed
 from proxy.store import Store, StoreError, chunk_vectors
 from proxy.store.chunk_vectors import Behind
@@ -101,16 +101,17 @@ class CatchingUp:
         ]
 
     async def _made_alone(self, text: str, repeated: int) -> list[Vector]:
-        """Of its beginning, where the model refuses all of it; none, where there is something about it."""
+        """Of its beginning, where the model does not take all of it; none, where there is something about it.
+
+        Servers refuse what is too long for them in many ways; llama-server (commit 0c1e57098) with status 500.
+        """
         for part in _SHORTER:
             try:
                 (made,) = await self._embedder.passages([text[: len(text) // part]], [repeated if part == 1 else 0])
-            except Refused:
-                continue
             except UpstreamError as failure:
                 await self._embedder.queries(["a"])
-                log.warning("a passage of %d characters has no vectors: %s", len(text), failure)
-                return []
-            return made
-        log.warning("a passage of %d characters has no vectors: %s refuses it", len(text), self._model)
+                last = failure
+            else:
+                return made
+        log.warning("a passage of %d characters has no vectors: %s", len(text), last)
         return []

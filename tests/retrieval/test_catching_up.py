@@ -169,9 +169,11 @@ async def test_what_another_model_has_left_half_done_is_begun_anew(opened: Opene
     assert sum(map(len, server.asked)) == chunks
 
 
+@pytest.mark.parametrize("refusal", [400, 413, 500])
 async def test_of_a_passage_that_the_model_refuses_its_beginning_has_to_do(
-    opened: Opened, server: Embeddings, caplog: pytest.LogCaptureFixture
+    opened: Opened, server: Embeddings, caplog: pytest.LogCaptureFixture, refusal: int
 ) -> None:
+    server.refusal = refusal
     library = await opened(None)
     static = {"type": "static", "static": {"max_chunk_size_tokens": 100, "chunk_overlap_tokens": 0}}
     text = "A pastry needs butter. " + "And then there is more to say. " * 9
