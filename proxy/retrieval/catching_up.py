@@ -106,12 +106,15 @@ class CatchingUp:
         Servers refuse what is too long for them in many ways; llama-server (commit 0c1e57098) with status 500.
         """
         for part in _SHORTER:
+            beginning = text[: len(text) // part]
+            if not beginning.strip():
+                break
             try:
-                (made,) = await self._embedder.passages([text[: len(text) // part]], [repeated if part == 1 else 0])
+                (made,) = await self._embedder.passages([beginning], [repeated if part == 1 else 0])
             except UpstreamError as failure:
                 await self._embedder.queries(["a"])
-                last = failure
+                log.debug("%d characters of a passage: %s", len(beginning), failure)
             else:
                 return made
-        log.warning("a passage of %d characters has no vectors: %s", len(text), last)
+        log.warning("a passage of %d characters has no vectors: %s takes no part of it", len(text), self._model)
         return []
