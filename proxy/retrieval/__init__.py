@@ -2,7 +2,8 @@
 
 A map, in the order in which a file goes through it:
 
-- `ingestion.py` is the queue: it takes files that wait from the store, has them read, and saves what came of it.
+- `ingestion.py` is the queue: it takes files that wait from the store, has them read, and
+  has `saving.py` save what came of it.
 - `readers.py` asks the processes that read them, `reader.py`; `processes.py` starts and ends such processes, whatever
   they do, and `working.py` is what they have in common.
 - `formats.py` says which files can be read; `parsing.py` finds the parser for one, and `texts.py pages.py documents.py

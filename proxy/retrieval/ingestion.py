@@ -22,12 +22,12 @@ from proxy.clock import Clock
 from proxy.retrieval.catching_up import CatchingUp
 from proxy.retrieval.protocol import MakeWords, Piece, ReadFile
 from proxy.retrieval.readers import Readers
+from proxy.retrieval.saving import PackedVectors, Saving
 from proxy.retrieval.unreadable import Unreadable
 from proxy.retrieval.vectors import packed
 from proxy.schema.vector_stores import FileError
 from proxy.store import Connection, Store, StoreError, chunk_vectors, chunks, files, vector_store_files, vector_stores
 from proxy.store.blobs import BlobMissing, Blobs
-from proxy.store.chunk_vectors import Packed
 from proxy.store.expiry import expire_stores
 from proxy.store.vector_store_files import StoredEntry
 from proxy.tasks import TaskGroup
@@ -183,7 +183,7 @@ class Ingestion:
                 most_in_all=self._settings.max_file_tokens,
                 seconds=self._settings.file_timeout_seconds,
             )
-            saving = _Saving(entry.seq, usage_bytes=material.bytes)
+            saving = Saving(entry.seq, usage_bytes=material.bytes)
             embedder = self._embedder
             async with aclosing(self._readers.read(task)) as pieces:
                 async for piece in pieces:
@@ -198,7 +198,9 @@ class Ingestion:
         if embedder is None and self._catching_up is not None:
             self._catching_up.wake()
 
-    async def _vectors(self, embedder: Embedder, entry: StoredEntry, piece: Piece, *, place: int) -> "_Vectors | None":
+    async def _vectors(
+        self, embedder: Embedder, entry: StoredEntry, piece: Piece, *, place: int
+    ) -> PackedVectors | None:
         """Of the chunks of a piece. None where they have to follow: it takes too long, or the model fails."""
         seconds = entry.file.created_at + _PATIENCE_SECONDS - self._clock.now()
         if seconds <= 0 or not piece.chunks:
@@ -213,7 +215,7 @@ class Ingestion:
         except UpstreamError as failure:
             log.warning("%s has no vectors yet: %s", entry.file.id, failure)
             return None
-        return _Vectors(model=embedder.model, packed=await asyncio.to_thread(packed, made, place=place))
+        return PackedVectors(model=embedder.model, packed=await asyncio.to_thread(packed, made, place=place))
 
     async def _material(self, db: Connection, entry: StoredEntry) -> "_Material | None":
         """None for a file that nobody waits for any more."""
@@ -253,41 +255,6 @@ class _Material(Struct, frozen=True, kw_only=True):
     store: int
     filename: str
     bytes: int
-
-
-class _Vectors(Struct, frozen=True, kw_only=True):
-    model: str
-    packed: Packed
-
-
-class _Saving:
-    """The pieces of one file, each saved in a transaction of its own, the last of which completes the file."""
-
-    def __init__(self, entry: int, *, usage_bytes: int) -> None:
-        self._entry = entry
-        self._usage_bytes = usage_bytes
-        self._set: int | None = None
-        self.place = 0
-        """Of the next chunk."""
-
-    async def save(self, db: Connection, *, piece: Piece, vectors: _Vectors | None = None) -> bool:
-        """False when nobody waits for the file any more; what was saved of it is litter then."""
-        set_id = self._set
-        if set_id is None:
-            set_id = await chunks.begin_set(db, self._entry)
-            if set_id is None:
-                return False
-        if not await chunks.write_chunks(db, set_id, piece.chunks, place=self.place):
-            await chunks.drop_set(db, set_id)
-            return False
-        if vectors is not None:
-            await chunk_vectors.write_vectors(db, set_id, vectors.packed, model=vectors.model)
-        if piece.is_last:
-            await chunks.complete_set(db, set_id)
-            await vector_store_files.end_entry(db, self._entry, status="completed", usage_bytes=self._usage_bytes)
-        self._set = set_id
-        self.place += len(piece.chunks)
-        return True
 
 
 async def _fail(db: Connection, entry: int, error: FileError) -> None:

@@ -184,7 +184,7 @@ async def test_a_full_disk_is_waited_for(library: Library, monkeypatch: pytest.M
 
     async def failing(work: Work[Any]) -> Any:
         nonlocal failures
-        if failures < 3 and "_Saving" in repr(work):
+        if failures < 3 and "Saving" in repr(work):
             failures += 1
             raise DatabaseFailed("database or disk is full")
         return await write(work)
