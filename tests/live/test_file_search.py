@@ -44,9 +44,9 @@ def test_a_run_that_is_made_to_search(client: OpenAI) -> None:
     listed = client.beta.threads.runs.steps.list(run.id, thread_id=run.thread_id, order="asc", include=[CONTENTS])
     details: list[Any] = [step.step_details for step in listed]
     assert details[0].type == "tool_calls"
-    (call,) = details[0].tool_calls
-    assert call.type == "file_search"
-    for result in call.file_search.results:
+    calls = details[0].tool_calls  # one, or as many as its server lets the model make
+    assert {call.type for call in calls} == {"file_search"}
+    for result in [result for call in calls for result in call.file_search.results]:
         assert (result.file_id, result.file_name, result.content[0].text) == (file.id, "rivers.txt", TEXT)
         assert 0 < result.score <= 1
     if run.status == "completed":
