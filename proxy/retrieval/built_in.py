@@ -14,6 +14,7 @@ from adapters.embedding import Embedder, Vector, open_served
 from adapters.errors import Broken, TimedOut, UpstreamError
 from config.settings import RetrievalSettings, UpstreamSettings
 from proxy.retrieval import minilm
+from proxy.retrieval.embedding import PROMPTLY
 from proxy.retrieval.processes import Died, Processes, Silent, Worker
 from proxy.retrieval.protocol import MakeVectors, Vectors
 from proxy.retrieval.vectors import can_compare
@@ -40,7 +41,7 @@ class BuiltIn:
         environ = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
         environ["TOKENIZERS_PARALLELISM"] = "false"
         self.reading = Processes(_MODULE, processes, environ=environ)
-        self.asking = Processes(_MODULE, 1, arguments=["--promptly"], environ=environ)
+        self.asking = Processes(_MODULE, 1, arguments=[PROMPTLY], environ=environ)
 
     async def passages(self, texts: Sequence[str], repeated: Sequence[int]) -> list[list[Vector]]:
         new = [text[start:] for text, start in zip(texts, repeated, strict=True)]

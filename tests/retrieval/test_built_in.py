@@ -83,6 +83,14 @@ async def test_several_processes_share_the_work_and_queries_have_one_of_their_ow
     assert len(embedder.asking.alive) == 1
 
 
+async def test_nobody_goes_before_queries_and_everybody_before_what_is_read(embedder: BuiltIn) -> None:
+    await embedder.queries(["a"])
+    await embedder.passages(["a"], [0])
+    (asking,), (reading,) = embedder.asking.alive, embedder.reading.alive
+    assert os.getpriority(os.PRIO_PROCESS, asking.pid) == os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, reading.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
 async def test_a_process_that_dies_fails_its_portion_and_the_next_one_works(embedder: BuiltIn) -> None:
     await embedder.queries(["a"])
     (process,) = embedder.asking.alive
