@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,8 @@ from proxy.retrieval import catching_up
 from proxy.retrieval.ingestion import Ingestion
 from proxy.retrieval.meaning import meanings_of
 from proxy.retrieval.vectors import packed
-from proxy.store import Connection, Store, chunk_vectors
+from proxy.store import Connection, Store, Work, chunk_vectors
+from proxy.store.database import DatabaseFailed
 from proxy.store.vector_store_files import detach_file
 from tests.builders import AT
 from tests.embeddings import Embeddings, embeddings
@@ -223,3 +225,26 @@ async def test_a_file_that_is_gone_needs_none(opened: Opened, server: Embeddings
     await library.swept()
     await caught_up(library)
     assert await library.count("chunk_vectors") == 0
+
+
+async def test_a_full_disk_is_waited_for(
+    opened: Opened, server: Embeddings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    library = await opened(None)
+    await library.ended(await library.add("A pastry needs butter.", "kitchen.txt"))
+    write = Store.write
+    failures = 0
+
+    async def failing(store: Store, work: Work[Any]) -> Any:
+        nonlocal failures
+        if failures < 3 and "CatchingUp" in repr(work):
+            failures += 1
+            raise DatabaseFailed("database or disk is full")
+        return await write(store, work)
+
+    monkeypatch.setattr(Store, "write", failing)
+    library = await opened()
+    await caught_up(library)
+    assert failures == 3
+    assert "cannot be read or saved" in caplog.text
+    assert await meant(library, server, "dessert") == ["kitchen.txt"]
